@@ -33,7 +33,11 @@ struct Admin {
 /// Serves until the node stops.
 pub(crate) async fn serve(node: Node, listener: TcpListener) -> std::io::Result<()> {
     let stop = node.stop().clone();
-    let admin = Arc::new(Admin { node, began: Instant::now(), ticked: AtomicU64::new(0) });
+    let admin = Arc::new(Admin {
+        node,
+        began: Instant::now(),
+        ticked: AtomicU64::new(0),
+    });
     let guarded = Router::new()
         .route("/admin/health", get(health))
         .route("/admin/drain", post(drain))
@@ -65,19 +69,33 @@ impl Admin {
 }
 
 async fn authorize(State(admin): State<Arc<Admin>>, request: Request, next: Next) -> Response {
-    let shown = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let shown = shown.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or("");
+    let shown = request
+        .headers()
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok());
+    let shown = shown
+        .and_then(|value| value.strip_prefix("Bearer "))
+        .unwrap_or("");
     if bool::from(shown.as_bytes().ct_eq(admin.node.options().token.as_bytes())) {
         next.run(request).await
     } else {
-        (StatusCode::UNAUTHORIZED, "this needs the fabric token as a bearer token\n").into_response()
+        (
+            StatusCode::UNAUTHORIZED,
+            "this needs the fabric token as a bearer token\n",
+        )
+            .into_response()
     }
 }
 
 async fn livez(State(admin): State<Arc<Admin>>) -> (StatusCode, String) {
-    let silent = admin.elapsed_ms().saturating_sub(admin.ticked.load(Ordering::Relaxed));
+    let silent = admin
+        .elapsed_ms()
+        .saturating_sub(admin.ticked.load(Ordering::Relaxed));
     if Duration::from_millis(silent) > STALL {
-        (StatusCode::SERVICE_UNAVAILABLE, format!("[-]watchdog silent for {silent} ms\n"))
+        (
+            StatusCode::SERVICE_UNAVAILABLE,
+            format!("[-]watchdog silent for {silent} ms\n"),
+        )
     } else {
         (StatusCode::OK, "[+]watchdog ok\n".to_owned())
     }
@@ -86,7 +104,10 @@ async fn livez(State(admin): State<Arc<Admin>>) -> (StatusCode, String) {
 async fn readyz(State(admin): State<Arc<Admin>>) -> (StatusCode, String) {
     match admin.node.state() {
         NodeState::Ready => (StatusCode::OK, "[+]ready\n".to_owned()),
-        state => (StatusCode::SERVICE_UNAVAILABLE, format!("[-]{state:?}\n").to_lowercase()),
+        state => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            format!("[-]{state:?}\n").to_lowercase(),
+        ),
     }
 }
 

@@ -65,7 +65,10 @@ async fn ask(node: &Node, http: &reqwest::Client, leave: bool, wait: Duration) -
         leave,
     };
     let response = http
-        .post(format!("{}/v1/lease", node.options().control.trim_end_matches('/')))
+        .post(format!(
+            "{}/v1/lease",
+            node.options().control.trim_end_matches('/')
+        ))
         .bearer_auth(&node.options().token)
         .timeout(wait + Duration::from_secs(1))
         .json(&request)

@@ -85,7 +85,9 @@ impl Node {
             peers,
             options,
         };
-        Self { inner: Arc::new(inner) }
+        Self {
+            inner: Arc::new(inner),
+        }
     }
 
     /// What the node was told.
@@ -200,8 +202,16 @@ impl Node {
     /// Something that the node checks about itself, such as `data` reachable. A check that fails makes the node
     /// unhealthy, not unready.
     pub fn set_check(&self, name: &str, ok: bool, detail: impl Into<String>) {
-        let check = Check { name: name.to_owned(), ok, detail: detail.into() };
-        self.inner.checks.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), check);
+        let check = Check {
+            name: name.to_owned(),
+            ok,
+            detail: detail.into(),
+        };
+        self.inner
+            .checks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(name.to_owned(), check);
     }
 
     /// Calls the owner of `key` in the ring of `S`, again and again until it succeeds, refuses for good, or
@@ -221,7 +231,9 @@ impl Node {
                 None => Err(CallError::NoOwner(S::CLUSTER)),
                 Some(owner) => {
                     let left = deadline.saturating_duration_since(Instant::now());
-                    self.peers().call_within::<S>(owner, &make(&view), left.min(Peers::CALL_LIMIT)).await
+                    self.peers()
+                        .call_within::<S>(owner, &make(&view), left.min(Peers::CALL_LIMIT))
+                        .await
                 }
             };
             match outcome {
@@ -230,7 +242,8 @@ impl Node {
                     if let CallError::Refused(chat_proto::service::Refusal::NotOwner { generation }) = error
                         && generation > view.generation()
                     {
-                        self.wait_for(generation, pause.max(Duration::from_millis(500))).await;
+                        self.wait_for(generation, pause.max(Duration::from_millis(500)))
+                            .await;
                     } else {
                         tokio::time::sleep(jittered(pause)).await;
                     }
@@ -242,7 +255,11 @@ impl Node {
     }
 
     /// Calls `node` by name, in the newest view; no retries.
-    pub async fn call<S: Service>(&self, node: &NodeName, request: &S::Request) -> Result<S::Reply, CallError> {
+    pub async fn call<S: Service>(
+        &self,
+        node: &NodeName,
+        request: &S::Request,
+    ) -> Result<S::Reply, CallError> {
         self.call_on::<S>(node, request).await.map(|(_, reply)| reply)
     }
 
@@ -253,8 +270,13 @@ impl Node {
         request: &S::Request,
     ) -> Result<(crate::Link, S::Reply), CallError> {
         let view = self.view();
-        let member = view.membership().member(node).ok_or_else(|| CallError::UnknownNode(node.clone()))?;
-        self.peers().call_on_within::<S>(member, request, Peers::CALL_LIMIT).await
+        let member = view
+            .membership()
+            .member(node)
+            .ok_or_else(|| CallError::UnknownNode(node.clone()))?;
+        self.peers()
+            .call_on_within::<S>(member, request, Peers::CALL_LIMIT)
+            .await
     }
 
     /// Takes over a newer membership.
@@ -290,11 +312,20 @@ impl Node {
 
     pub(crate) fn drain(&self, request: DrainRequest) -> Result<(), DrainRefused> {
         if request.incarnation != self.incarnation() {
-            return Err(DrainRefused::OtherLife { is: self.incarnation(), meant: request.incarnation });
+            return Err(DrainRefused::OtherLife {
+                is: self.incarnation(),
+                meant: request.incarnation,
+            });
         }
-        let highest = self.inner.highest_fence.fetch_max(request.fence, Ordering::Relaxed);
+        let highest = self
+            .inner
+            .highest_fence
+            .fetch_max(request.fence, Ordering::Relaxed);
         if request.fence < highest {
-            return Err(DrainRefused::Fenced { fence: request.fence, highest });
+            return Err(DrainRefused::Fenced {
+                fence: request.fence,
+                highest,
+            });
         }
         match self.state() {
             NodeState::Starting => return Err(DrainRefused::State("starting")),
@@ -327,13 +358,23 @@ impl Node {
 
     pub(crate) fn health(&self) -> NodeHealth {
         let holds = self.inner.holds.load(Ordering::Relaxed);
-        let in_ring = self.view().membership().ready(self.cluster()).any(|member| member.node == *self.name());
-        let drain = self.inner.drain.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|request| Drain {
-            operation: request.operation.clone(),
-            total: self.inner.drain_total.load(Ordering::Relaxed),
-            // As long as the ring still names this node, it may be given something more.
-            left: if in_ring { holds.max(1) } else { holds },
-        });
+        let in_ring = self
+            .view()
+            .membership()
+            .ready(self.cluster())
+            .any(|member| member.node == *self.name());
+        let drain = self
+            .inner
+            .drain
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .as_ref()
+            .map(|request| Drain {
+                operation: request.operation.clone(),
+                total: self.inner.drain_total.load(Ordering::Relaxed),
+                // As long as the ring still names this node, it may be given something more.
+                left: if in_ring { holds.max(1) } else { holds },
+            });
         let view = self.view();
         NodeHealth {
             node: self.name().clone(),
@@ -342,7 +383,14 @@ impl Node {
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             state: self.state(),
-            checks: self.inner.checks.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect(),
+            checks: self
+                .inner
+                .checks
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .values()
+                .cloned()
+                .collect(),
             generation: view.generation(),
             red: self.inner.red.snapshot(),
             queue: self.inner.queue.load(Ordering::Relaxed),

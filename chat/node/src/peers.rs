@@ -99,7 +99,10 @@ impl Peers {
                 receiver.lost(&link).await;
             })
         });
-        self.receivers.lock().unwrap_or_else(PoisonError::into_inner).insert(S::CLUSTER, reader);
+        self.receivers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(S::CLUSTER, reader);
     }
 
     /// Calls `member`; the answer must come within `limit`.
@@ -109,7 +112,9 @@ impl Peers {
         request: &S::Request,
         limit: Duration,
     ) -> Result<S::Reply, CallError> {
-        self.call_on_within::<S>(member, request, limit).await.map(|(_, reply)| reply)
+        self.call_on_within::<S>(member, request, limit)
+            .await
+            .map(|(_, reply)| reply)
     }
 
     /// Calls `member` and says over which link.
@@ -120,16 +125,26 @@ impl Peers {
         limit: Duration,
     ) -> Result<(Link, S::Reply), CallError> {
         let payload = chat_proto::encode(request)?;
-        let unreachable = |reason: String| CallError::Unreachable { node: member.node.clone(), reason };
+        let unreachable = |reason: String| CallError::Unreachable {
+            node: member.node.clone(),
+            reason,
+        };
         let call = async {
             let connection = self.connection(member).await?;
-            let answer = connection.client.request(payload).await.map_err(|error| unreachable(error.to_string()))?;
+            let answer = connection
+                .client
+                .request(payload)
+                .await
+                .map_err(|error| unreachable(error.to_string()))?;
             let answer: Result<S::Reply, Refusal> = chat_proto::decode(&answer)?;
             Ok((connection.link, answer?))
         };
         match tokio::time::timeout(limit, call).await {
             Ok(outcome) => outcome,
-            Err(_) => Err(CallError::Timeout { node: member.node.clone(), millis: limit.as_millis() }),
+            Err(_) => Err(CallError::Timeout {
+                node: member.node.clone(),
+                millis: limit.as_millis(),
+            }),
         }
     }
 
@@ -137,10 +152,15 @@ impl Peers {
     pub(crate) fn retain(&self, membership: &Membership) {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         slots.retain(|node, slot| {
-            let Some(member) = membership.member(node) else { return false };
-            let Ok(mut connection) = slot.try_lock() else { return true };
+            let Some(member) = membership.member(node) else {
+                return false;
+            };
+            let Ok(mut connection) = slot.try_lock() else {
+                return true;
+            };
             if let Some(old) = connection.take_if(|old| old.incarnation != member.incarnation) {
-                old.client.close(loqui::Code::Normal, "the node has begun another life");
+                old.client
+                    .close(loqui::Code::Normal, "the node has begun another life");
             }
             true
         });
@@ -177,11 +197,23 @@ impl Peers {
             node: member.node.clone(),
             reason: error.to_string(),
         })?;
-        let link = Link { node: member.node.clone(), id: self.next.fetch_add(1, Ordering::Relaxed) };
+        let link = Link {
+            node: member.node.clone(),
+            id: self.next.fetch_add(1, Ordering::Relaxed),
+        };
         debug!(labels.peer = %member.node, link = link.id, "connected to peer");
-        let opened =
-            Connection { client, link: link.clone(), address: member.address, incarnation: member.incarnation };
-        let reader = self.receivers.lock().unwrap_or_else(PoisonError::into_inner).get(&member.cluster).cloned();
+        let opened = Connection {
+            client,
+            link: link.clone(),
+            address: member.address,
+            incarnation: member.incarnation,
+        };
+        let reader = self
+            .receivers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&member.cluster)
+            .cloned();
         match reader {
             Some(reader) => self.tasks.spawn(reader(link, pushes)),
             None => self.tasks.spawn(discard(pushes, self.stop.clone())),
@@ -193,7 +225,9 @@ impl Peers {
 
 impl fmt::Debug for Peers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Peers").field("options", &self.options).finish_non_exhaustive()
+        f.debug_struct("Peers")
+            .field("options", &self.options)
+            .finish_non_exhaustive()
     }
 }
 

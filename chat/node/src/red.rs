@@ -32,8 +32,16 @@ impl Default for Red {
     fn default() -> Self {
         let histogram =
             || Histogram::new_with_bounds(1, MAX_MICROS, 3).expect("the bounds are constant and make sense");
-        let windows = Windows { current: histogram(), last: histogram(), began: Instant::now() };
-        Self { requests: AtomicU64::new(0), errors: AtomicU64::new(0), windows: Mutex::new(windows) }
+        let windows = Windows {
+            current: histogram(),
+            last: histogram(),
+            began: Instant::now(),
+        };
+        Self {
+            requests: AtomicU64::new(0),
+            errors: AtomicU64::new(0),
+            windows: Mutex::new(windows),
+        }
     }
 }
 
@@ -55,7 +63,8 @@ impl Red {
         let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
         windows.turn();
         let mut both = windows.last.clone();
-        both.add(&windows.current).expect("both histograms have the same bounds");
+        both.add(&windows.current)
+            .expect("both histograms have the same bounds");
         let millis = |micros: u64| micros as f64 / 1000.0;
         RedSnapshot {
             requests_total: self.requests.load(Ordering::Relaxed),

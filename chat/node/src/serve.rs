@@ -66,14 +66,22 @@ struct Adaptor<S, H> {
 
 impl<S> Clone for Caller<S> {
     fn clone(&self) -> Self {
-        Self { peer: self.peer.clone(), node: self.node.clone(), service: PhantomData }
+        Self {
+            peer: self.peer.clone(),
+            node: self.node.clone(),
+            service: PhantomData,
+        }
     }
 }
 
 impl<S: Service> Caller<S> {
     fn new(peer: Peer) -> Self {
         let node = NodeName::from(peer.header(NODE_HEADER).unwrap_or("unknown"));
-        Self { peer, node, service: PhantomData }
+        Self {
+            peer,
+            node,
+            service: PhantomData,
+        }
     }
 
     /// Unique among the connections of this process.
@@ -96,7 +104,8 @@ impl<S: Service> Caller<S> {
         self.peer.push(payload).map_err(|error| match error {
             PushError::Full => {
                 metrics::counter!("loqui_slow_peers_total").increment(1);
-                self.peer.close(loqui::Code::Normal, "queue full: subscribe again");
+                self.peer
+                    .close(loqui::Code::Normal, "queue full: subscribe again");
                 PushFailed::Full
             }
             PushError::Closed => PushFailed::Closed,
@@ -116,27 +125,39 @@ impl<S: Service + 'static, H: Serve<S>> Handler for Adaptor<S, H> {
         if bool::from(shown.as_bytes().ct_eq(self.node.options().token.as_bytes())) {
             Ok(())
         } else {
-            Err(Rejection { status: 401, reason: "this needs the fabric token as a bearer token".into() })
+            Err(Rejection {
+                status: 401,
+                reason: "this needs the fabric token as a bearer token".into(),
+            })
         }
     }
 
     fn connected(&self, peer: &Peer) {
-        debug!(labels.peer = peer.header(NODE_HEADER).unwrap_or("unknown"), "connected");
+        debug!(
+            labels.peer = peer.header(NODE_HEADER).unwrap_or("unknown"),
+            "connected"
+        );
     }
 
     async fn request(&self, peer: Peer, payload: Bytes) -> Result<Bytes, (u16, String)> {
         let began = Instant::now();
-        let request = chat_proto::decode::<S::Request>(&payload).map_err(|error| (UNREADABLE, error.to_string()))?;
+        let request =
+            chat_proto::decode::<S::Request>(&payload).map_err(|error| (UNREADABLE, error.to_string()))?;
         let answer = self.handler.request(&Caller::new(peer), request).await;
         if let Err(Refusal::Internal { reason }) = &answer {
             error!(error = %reason, "request failed");
         }
-        self.node.red().observe(began, !matches!(answer, Err(Refusal::Internal { .. })));
+        self.node
+            .red()
+            .observe(began, !matches!(answer, Err(Refusal::Internal { .. })));
         chat_proto::encode(&answer).map_err(|error| (UNREADABLE, error.to_string()))
     }
 
     async fn push(&self, peer: &Peer, _payload: Bytes) {
-        debug!(labels.peer = peer.header(NODE_HEADER).unwrap_or("unknown"), "a push that nobody expects");
+        debug!(
+            labels.peer = peer.header(NODE_HEADER).unwrap_or("unknown"),
+            "a push that nobody expects"
+        );
     }
 
     fn closed(&self, peer: &Peer) {
@@ -150,7 +171,11 @@ pub async fn serve<S: Service + 'static, H: Serve<S>>(
     listener: TcpListener,
     handler: Arc<H>,
 ) -> std::io::Result<()> {
-    let adaptor = Adaptor { node: node.clone(), handler, service: PhantomData };
+    let adaptor = Adaptor {
+        node: node.clone(),
+        handler,
+        service: PhantomData,
+    };
     let options = crate::peers::loqui_options(node.options());
     loqui::serve(listener, Arc::new(adaptor), options, node.stop().clone()).await
 }

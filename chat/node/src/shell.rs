@@ -26,13 +26,19 @@ pub struct Shell {
 impl Shell {
     /// Takes the sockets `main` and `admin` (inherited, or bound as the options say), opens the admin port, writes
     /// the run file, and asks for the lease until there is a membership.
-    pub async fn start(options: NodeOptions, sockets: &mut Sockets, stop: CancellationToken) -> anyhow::Result<Self> {
+    pub async fn start(
+        options: NodeOptions,
+        sockets: &mut Sockets,
+        stop: CancellationToken,
+    ) -> anyhow::Result<Self> {
         let listener = sockets.take_or_bind("main", options.listen)?;
         let admin_listener = sockets.take_or_bind("admin", options.admin)?;
         let address = listener.local_addr()?;
         let node = Node::new(options, address, admin_listener.local_addr()?, stop);
         let run_file = write_run_file(&node)?;
-        let http = reqwest::Client::builder().build().context("cannot make an HTTP client")?;
+        let http = reqwest::Client::builder()
+            .build()
+            .context("cannot make an HTTP client")?;
         let mut tasks = JoinSet::new();
         tasks.spawn({
             let node = node.clone();
@@ -49,7 +55,13 @@ impl Shell {
             incarnation = node.incarnation().0,
             "node starting"
         );
-        Ok(Self { node, listener: Some(listener), http, tasks, run_file })
+        Ok(Self {
+            node,
+            listener: Some(listener),
+            http,
+            tasks,
+            run_file,
+        })
     }
 
     /// The listening socket: Loqui for data, guilds, presence and sessions, HTTP for the others.
@@ -86,8 +98,12 @@ fn write_run_file(node: &Node) -> anyhow::Result<PathBuf> {
     let path = folder.join(format!("{}.json", file.node));
     let part = folder.join(format!(".{}.part", file.node));
     let write = || -> std::io::Result<()> {
-        let mut out =
-            std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
+        let mut out = std::fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&part)?;
         serde_json::to_writer_pretty(&mut out, &file)?;
         std::fs::rename(&part, &path)
     };

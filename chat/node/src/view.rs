@@ -20,9 +20,15 @@ impl View {
     pub fn new(membership: Membership, previous: Option<&Self>) -> Self {
         let mut rings = HashMap::new();
         for cluster in Cluster::ALL {
-            let names: Vec<&str> = membership.ready(cluster).map(|member| member.node.as_str()).collect();
+            let names: Vec<&str> = membership
+                .ready(cluster)
+                .map(|member| member.node.as_str())
+                .collect();
             let same = previous.filter(|view| {
-                view.membership.ready(cluster).map(|member| member.node.as_str()).eq(names.iter().copied())
+                view.membership
+                    .ready(cluster)
+                    .map(|member| member.node.as_str())
+                    .eq(names.iter().copied())
             });
             let ring = same.and_then(|view| view.rings.get(&cluster)).cloned();
             rings.insert(cluster, ring.unwrap_or_else(|| Ring::new(names, REPLICAS)));
@@ -43,12 +49,18 @@ impl View {
     /// The node of `cluster` that owns `key` (the decimal text of a guild or user id, or a session id).
     pub fn owner(&self, cluster: Cluster, key: &str) -> Option<&Member> {
         let name = self.rings.get(&cluster)?.find(key)?;
-        self.membership.members.iter().find(|member| member.node.as_str() == name)
+        self.membership
+            .members
+            .iter()
+            .find(|member| member.node.as_str() == name)
     }
 
     /// Whether `node` owns `key` in the ring of `cluster`.
     pub fn owns(&self, cluster: Cluster, key: &str, node: &NodeName) -> bool {
-        self.rings.get(&cluster).and_then(|ring| ring.find(key)).is_some_and(|name| name == node.as_str())
+        self.rings
+            .get(&cluster)
+            .and_then(|ring| ring.find(key))
+            .is_some_and(|name| name == node.as_str())
     }
 
     /// Whether the ring of `cluster` has any node.

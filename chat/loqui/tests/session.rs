@@ -1,4 +1,9 @@
 //! Client and server together.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a broken expectation in a helper is a failed test"
+)]
 
 mod echo;
 

@@ -1,4 +1,9 @@
 //! A server against a raw socket: the bytes that the published peers rely on.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a broken expectation in a helper is a failed test"
+)]
 
 mod echo;
 

@@ -18,7 +18,7 @@ fn start(store: &Arc<Embedded>) -> (Arc<Writer>, Arc<AtomicUsize>) {
     let observe = move |batch: chat_data::Batch| {
         seen.fetch_max(batch.writes, Ordering::SeqCst);
     };
-    let writer = Writer::start(store.clone(), observe).unwrap();
+    let writer = Writer::start(store.clone(), observe).expect("a thread can be started");
     (Arc::new(writer), largest)
 }
 

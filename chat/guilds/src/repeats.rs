@@ -147,7 +147,10 @@ mod tests {
         for n in 0..REMEMBERED as u64 + 10 {
             repeats.remember(id(T + n), ChannelId(1), EventNumber(n), None, T);
         }
-        assert_eq!((repeats.by_id.len(), repeats.order.len()), (REMEMBERED, REMEMBERED));
+        assert_eq!(
+            (repeats.by_id.len(), repeats.order.len()),
+            (REMEMBERED, REMEMBERED)
+        );
         assert_eq!(repeats.find(id(T + 9), None, T), Known::Perhaps);
         assert!(matches!(repeats.find(id(T + 10), None, T), Known::Yes(_)));
     }

@@ -51,7 +51,13 @@ impl Window {
             return None;
         }
         let skip = usize::try_from(since.0 + 1 - first.0).ok()?;
-        Some(self.events.iter().skip(skip).map(|stored| stored.event.clone()).collect())
+        Some(
+            self.events
+                .iter()
+                .skip(skip)
+                .map(|stored| stored.event.clone())
+                .collect(),
+        )
     }
 
     pub(crate) fn sight(&self, message: MessageId) -> Sight<'_> {

@@ -8,7 +8,7 @@ use chat_proto::{ChannelId, Epoch, EventKind, EventNumber, GuildEvent, GuildId, 
 use chat_store::Write;
 
 /// A guild.
-pub fn create(guild: u64) -> Write {
+pub(crate) fn create(guild: u64) -> Write {
     let user = User {
         id: UserId(guild),
         name: "owner".into(),
@@ -30,7 +30,7 @@ pub fn create(guild: u64) -> Write {
 }
 
 /// A claim of it.
-pub fn claim(guild: u64, epoch: u64) -> Write {
+pub(crate) fn claim(guild: u64, epoch: u64) -> Write {
     Write::Claim {
         guild: GuildId(guild),
         epoch: Epoch(epoch),
@@ -41,7 +41,7 @@ pub fn claim(guild: u64, epoch: u64) -> Write {
 }
 
 /// Events of it.
-pub fn append(guild: u64, epoch: u64, numbers: RangeInclusive<u64>) -> Write {
+pub(crate) fn append(guild: u64, epoch: u64, numbers: RangeInclusive<u64>) -> Write {
     let event = |number: u64| StoredEvent {
         event: GuildEvent {
             guild: GuildId(guild),

@@ -1,0 +1,43 @@
+//! What a session needs of its gateway's connection: a way to push that never waits.
+
+use chat_node::{Caller, PushFailed};
+use chat_proto::NodeName;
+use chat_proto::service::sessions::{Push, Sessions};
+
+/// A gateway's connection.
+pub trait Wire: Send + 'static {
+    /// Which connection: unique in this process.
+    fn id(&self) -> u64;
+
+    /// Which gateway node.
+    fn node(&self) -> &NodeName;
+
+    /// Queues a push.
+    fn push(&self, push: &Push) -> Result<(), Refused>;
+}
+
+/// A push was not queued.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// No room now: the same push may be tried again a little later.
+    Full,
+    /// The connection is gone.
+    Lost,
+}
+
+impl Wire for Caller<Sessions> {
+    fn id(&self) -> u64 {
+        Self::id(self)
+    }
+
+    fn node(&self) -> &NodeName {
+        Self::node(self)
+    }
+
+    fn push(&self, push: &Push) -> Result<(), Refused> {
+        self.try_push(push).map_err(|failed| match failed {
+            PushFailed::Full => Refused::Full,
+            _ => Refused::Lost,
+        })
+    }
+}

@@ -51,6 +51,9 @@ pub enum PushFailed {
     /// The connection is gone.
     #[error("the connection is gone")]
     Closed,
+    /// The push is larger than a frame may be.
+    #[error("the push is larger than a frame may be")]
+    TooLarge,
     /// The push could not be encoded.
     #[error(transparent)]
     Codec(#[from] CodecError),
@@ -109,6 +112,7 @@ impl<S: Service> Caller<S> {
                 PushFailed::Full
             }
             PushError::Closed => PushFailed::Closed,
+            PushError::TooLarge => PushFailed::TooLarge,
         })
     }
 }

@@ -16,7 +16,7 @@ use crate::session::{Flush, Session};
 use crate::wire::Wire;
 
 /// A session that several tasks share.
-pub struct Cell<W> {
+pub(crate) struct Cell<W> {
     id: SessionId,
     user: UserId,
     session: Mutex<Session<W>>,
@@ -24,7 +24,7 @@ pub struct Cell<W> {
 }
 
 /// The lagging sessions of a node: at most all of them.
-pub struct Pump<W> {
+pub(crate) struct Pump<W> {
     lagging: Mutex<HashMap<SessionId, Arc<Cell<W>>>>,
     depth: AtomicUsize,
     wake: Notify,
@@ -34,7 +34,7 @@ pub struct Pump<W> {
 
 impl<W: Wire> Cell<W> {
     /// A shared session whose lagging frames `pump` pushes.
-    pub fn new(session: Session<W>, pump: Arc<Pump<W>>) -> Arc<Self> {
+    pub(crate) fn new(session: Session<W>, pump: Arc<Pump<W>>) -> Arc<Self> {
         Arc::new(Self {
             id: session.start().session.clone(),
             user: session.start().user.id,
@@ -44,17 +44,17 @@ impl<W: Wire> Cell<W> {
     }
 
     /// The session's id.
-    pub fn id(&self) -> &SessionId {
+    pub(crate) fn id(&self) -> &SessionId {
         &self.id
     }
 
     /// Whose it is.
-    pub fn user(&self) -> UserId {
+    pub(crate) fn user(&self) -> UserId {
         self.user
     }
 
     /// Does something with the session. `act` must not wait for anything.
-    pub fn with<T>(self: &Arc<Self>, act: impl FnOnce(&mut Session<W>) -> T) -> T {
+    pub(crate) fn with<T>(self: &Arc<Self>, act: impl FnOnce(&mut Session<W>) -> T) -> T {
         let mut session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
         let result = act(&mut session);
         let lags = session.lags();
@@ -68,7 +68,9 @@ impl<W: Wire> Cell<W> {
 
 impl<W> fmt::Debug for Cell<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Cell").field("id", &self.id).finish_non_exhaustive()
+        f.debug_struct("Cell")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
     }
 }
 
@@ -76,7 +78,7 @@ impl<W> fmt::Debug for Cell<W> {
 
 impl<W: Wire> Pump<W> {
     /// A pump without sessions.
-    pub fn new() -> Arc<Self> {
+    pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self {
             lagging: Mutex::new(HashMap::new()),
             depth: AtomicUsize::new(0),
@@ -85,7 +87,7 @@ impl<W: Wire> Pump<W> {
     }
 
     /// How many sessions lag.
-    pub fn depth(&self) -> usize {
+    pub(crate) fn depth(&self) -> usize {
         self.depth.load(Ordering::Relaxed)
     }
 
@@ -105,7 +107,10 @@ impl<W: Wire> Pump<W> {
         for cell in turns.into_values() {
             cell.with(|session| {
                 full |= session.flush(FLUSH_FRAMES) == Flush::Full;
-                if session.full_since().is_some_and(|since| since.elapsed() > LAG_LIFE) {
+                if session
+                    .full_since()
+                    .is_some_and(|since| since.elapsed() > LAG_LIFE)
+                {
                     metrics::counter!("sessions_shed_total", "reason" => "gateway-slow").increment(1);
                     session.detach(std::time::Instant::now());
                 }
@@ -115,7 +120,7 @@ impl<W: Wire> Pump<W> {
     }
 
     /// Pushes until it is dropped.
-    pub async fn run(&self) {
+    pub(crate) async fn run(&self) {
         loop {
             self.wake.notified().await;
             while self.depth() > 0 {
@@ -131,6 +136,8 @@ impl<W: Wire> Pump<W> {
 
 impl<W> fmt::Debug for Pump<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pump").field("depth", &self.depth).finish_non_exhaustive()
+        f.debug_struct("Pump")
+            .field("depth", &self.depth)
+            .finish_non_exhaustive()
     }
 }

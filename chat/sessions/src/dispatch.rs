@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::limits::MEMBER_LIMIT;
 
 /// The `d` of READY. `guilds`: those of the session's shard.
-pub fn ready(start: &Start, guilds: &[GuildId]) -> Bytes {
+pub(crate) fn ready(start: &Start, guilds: &[GuildId]) -> Bytes {
     let mut user = user_json(&start.user);
     user["verified"] = json!(true);
     user["mfa_enabled"] = json!(false);
@@ -43,18 +43,18 @@ pub fn ready(start: &Start, guilds: &[GuildId]) -> Bytes {
 }
 
 /// The `d` of RESUMED.
-pub fn resumed() -> Bytes {
+pub(crate) fn resumed() -> Bytes {
     Bytes::from_static(b"{\"_trace\":[]}")
 }
 
 /// The `d` of GUILD_DELETE for a guild that the user is no longer in.
-pub fn guild_delete(guild: GuildId) -> Bytes {
+pub(crate) fn guild_delete(guild: GuildId) -> Bytes {
     text(&json!({"id": guild}))
 }
 
 /// A guild as its owner described it at one number, with the GUILD_CREATE bodies that are the same for many.
 #[derive(Debug)]
-pub struct Portrait {
+pub(crate) struct Portrait {
     guild: GuildRecord,
     presences: Vec<(UserId, String)>,
     /// Without and with presences, where no member has to be left out.
@@ -63,7 +63,7 @@ pub struct Portrait {
 
 impl Portrait {
     /// From what the owner answered.
-    pub fn new(guild: GuildRecord, presences: Vec<(UserId, String)>) -> Self {
+    pub(crate) fn new(guild: GuildRecord, presences: Vec<(UserId, String)>) -> Self {
         Self {
             guild,
             presences,
@@ -72,12 +72,12 @@ impl Portrait {
     }
 
     /// Whether `user` was a member.
-    pub fn has_member(&self, user: UserId) -> bool {
+    pub(crate) fn has_member(&self, user: UserId) -> bool {
         self.guild.members.iter().any(|member| member.id == user)
     }
 
     /// The `d` of GUILD_CREATE for a viewer.
-    pub fn guild_create(&mut self, viewer: UserId, intents: Intents) -> Bytes {
+    pub(crate) fn guild_create(&mut self, viewer: UserId, intents: Intents) -> Bytes {
         let with_presences = intents.contains(Intents::GUILD_PRESENCES);
         let presences = if with_presences {
             self.presences.as_slice()
@@ -90,20 +90,25 @@ impl Portrait {
         }
         self.shared[usize::from(with_presences)]
             .get_or_insert_with(|| {
-                text(&guild_create_json(&self.guild, presences, UserId(0), MEMBER_LIMIT))
+                text(&guild_create_json(
+                    &self.guild,
+                    presences,
+                    UserId(0),
+                    MEMBER_LIMIT,
+                ))
             })
             .clone()
     }
 }
 
 /// Whether a guild belongs to a shard.
-pub fn in_shard(guild: GuildId, shard: (u32, u32)) -> bool {
+pub(crate) fn in_shard(guild: GuildId, shard: (u32, u32)) -> bool {
     let (id, shards) = shard;
     shards <= 1 || (guild.0 >> 22) % u64::from(shards) == u64::from(id)
 }
 
 /// The user that a GUILD_MEMBER_REMOVE is about.
-pub fn removed_user(body: &[u8]) -> Option<UserId> {
+pub(crate) fn removed_user(body: &[u8]) -> Option<UserId> {
     #[derive(serde::Deserialize)]
     struct Removed {
         user: Who,

@@ -12,7 +12,7 @@ use crate::limits::{OUTBOX_BYTES, OUTBOX_FRAMES};
 
 /// See the module.
 #[derive(Debug, Clone)]
-pub struct Outbox {
+pub(crate) struct Outbox {
     frames: VecDeque<Frame>,
     bytes: usize,
     /// The `seq` of the newest frame, also when none is kept.
@@ -23,7 +23,7 @@ pub struct Outbox {
 
 impl Outbox {
     /// An empty outbox of a session that has given out frames up to `newest`.
-    pub fn starting_after(newest: u64) -> Self {
+    pub(crate) fn starting_after(newest: u64) -> Self {
         Self {
             frames: VecDeque::new(),
             bytes: 0,
@@ -33,7 +33,7 @@ impl Outbox {
     }
 
     /// The outbox of a session that was handed over: the contiguous frames that end at `newest`, within bounds.
-    pub fn restored(newest: u64, frames: Vec<Frame>) -> Self {
+    pub(crate) fn restored(newest: u64, frames: Vec<Frame>) -> Self {
         let mut outbox = Self::starting_after(newest);
         let mut expected = newest;
         for frame in frames.into_iter().rev() {
@@ -48,22 +48,22 @@ impl Outbox {
     }
 
     /// The `seq` of the newest frame.
-    pub fn newest(&self) -> u64 {
+    pub(crate) fn newest(&self) -> u64 {
         self.newest
     }
 
     /// How many frames it keeps.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.frames.len()
     }
 
     /// The text of the frames it keeps, in bytes.
-    pub fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
 
     /// Adds the frame after the newest one. Drops the oldest when there is no room.
-    pub fn push(&mut self, frame: Frame) {
+    pub(crate) fn push(&mut self, frame: Frame) {
         debug_assert_eq!(frame.seq, self.newest + 1, "frames are contiguous");
         while !self.frames.is_empty() && self.full_with(frame.d.len()) {
             if let Some(oldest) = self.frames.pop_front() {
@@ -77,25 +77,25 @@ impl Outbox {
     }
 
     /// Whether every frame after `seq` is here.
-    pub fn reaches(&self, seq: u64) -> bool {
+    pub(crate) fn reaches(&self, seq: u64) -> bool {
         let kept_after = self.newest - u64::try_from(self.frames.len()).unwrap_or(u64::MAX);
         kept_after <= seq && seq <= self.newest
     }
 
     /// The frame with that `seq`.
-    pub fn get(&self, seq: u64) -> Option<&Frame> {
+    pub(crate) fn get(&self, seq: u64) -> Option<&Frame> {
         let first = self.frames.front()?.seq;
         let index = usize::try_from(seq.checked_sub(first)?).ok()?;
         self.frames.get(index)
     }
 
     /// The last event of each guild among the frames that were dropped for lack of room.
-    pub fn dropped(&self) -> impl Iterator<Item = (GuildId, EventNumber)> {
+    pub(crate) fn dropped(&self) -> impl Iterator<Item = (GuildId, EventNumber)> {
         self.dropped.iter().map(|(guild, number)| (*guild, *number))
     }
 
     /// All frames, oldest first.
-    pub fn iter(&self) -> impl Iterator<Item = &Frame> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Frame> {
         self.frames.iter()
     }
 

@@ -14,7 +14,7 @@ type Shard<W> = HashMap<SessionId, Arc<Cell<W>>>;
 
 /// See the module.
 #[derive(Debug)]
-pub struct Registry<W> {
+pub(crate) struct Registry<W> {
     shards: [Mutex<Shard<W>>; REGISTRY_SHARDS],
     len: AtomicUsize,
 }
@@ -32,12 +32,12 @@ impl<W> Default for Registry<W> {
 
 impl<W: crate::wire::Wire> Registry<W> {
     /// The session of that id.
-    pub fn get(&self, id: &SessionId) -> Option<Arc<Cell<W>>> {
+    pub(crate) fn get(&self, id: &SessionId) -> Option<Arc<Cell<W>>> {
         self.shard(id).get(id).cloned()
     }
 
     /// Puts a session in; returns the one whose place it takes.
-    pub fn insert(&self, cell: Arc<Cell<W>>) -> Option<Arc<Cell<W>>> {
+    pub(crate) fn insert(&self, cell: Arc<Cell<W>>) -> Option<Arc<Cell<W>>> {
         let before = self.shard(cell.id()).insert(cell.id().clone(), cell);
         if before.is_none() {
             self.len.fetch_add(1, Ordering::Relaxed);
@@ -46,7 +46,7 @@ impl<W: crate::wire::Wire> Registry<W> {
     }
 
     /// Puts a session in unless `keep` says that the one that is there should stay; returns the one that went.
-    pub fn insert_unless(
+    pub(crate) fn insert_unless(
         &self,
         cell: Arc<Cell<W>>,
         keep: impl FnOnce(&Arc<Cell<W>>) -> bool,
@@ -63,11 +63,9 @@ impl<W: crate::wire::Wire> Registry<W> {
     }
 
     /// Takes this very session out (not another one of the same id).
-    pub fn remove(&self, cell: &Arc<Cell<W>>) -> bool {
+    pub(crate) fn remove(&self, cell: &Arc<Cell<W>>) -> bool {
         let mut shard = self.shard(cell.id());
-        let same = shard
-            .get(cell.id())
-            .is_some_and(|there| Arc::ptr_eq(there, cell));
+        let same = shard.get(cell.id()).is_some_and(|there| Arc::ptr_eq(there, cell));
         if same {
             shard.remove(cell.id());
             self.len.fetch_sub(1, Ordering::Relaxed);
@@ -76,7 +74,7 @@ impl<W: crate::wire::Wire> Registry<W> {
     }
 
     /// All sessions, as of now.
-    pub fn all(&self) -> Vec<Arc<Cell<W>>> {
+    pub(crate) fn all(&self) -> Vec<Arc<Cell<W>>> {
         let mut cells = Vec::with_capacity(self.len());
         for shard in &self.shards {
             let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
@@ -86,7 +84,7 @@ impl<W: crate::wire::Wire> Registry<W> {
     }
 
     /// How many there are.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.len.load(Ordering::Relaxed)
     }
 

@@ -21,7 +21,7 @@ use crate::wire::{Refused, Wire};
 
 /// See the module.
 #[derive(Debug)]
-pub struct Session<W> {
+pub(crate) struct Session<W> {
     start: Start,
     outbox: Outbox,
     guilds: HashMap<GuildId, Standing>,
@@ -63,7 +63,7 @@ enum Phase {
 
 /// What came of offering an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Offer {
+pub(crate) enum Offer {
     /// Taken (or passed over, because its intents do not ask for it).
     Taken,
     /// It had it already.
@@ -78,7 +78,7 @@ pub enum Offer {
 
 /// Where a session is in a guild.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Position {
+pub(crate) enum Position {
     /// It does not follow the guild (any more).
     Absent,
     /// It waits for GUILD_CREATE.
@@ -91,7 +91,7 @@ pub enum Position {
 
 /// How a flush ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Flush {
+pub(crate) enum Flush {
     /// Nothing is left to push.
     Done,
     /// There is more, and there may be room.
@@ -102,13 +102,13 @@ pub enum Flush {
 
 /// The outbox does not reach back to the `seq` that was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct OutOfReach;
+pub(crate) struct OutOfReach;
 
 // === impl Session ===
 
 impl<W: Wire> Session<W> {
     /// A new session with its READY. `guilds`: those of its shard; each one is awaited.
-    pub fn begin(start: Start, guilds: &[GuildId], now: Instant) -> Self {
+    pub(crate) fn begin(start: Start, guilds: &[GuildId], now: Instant) -> Self {
         let ready = dispatch::ready(&start, guilds);
         let mut session = Self::bare(start, Outbox::starting_after(0), now);
         session
@@ -119,24 +119,17 @@ impl<W: Wire> Session<W> {
     }
 
     /// A session made again from what its gateway knows: `seq` goes on after `seq`, each guild after its cursor.
-    /// Guilds without a cursor are awaited; cursors of guilds that the user has left end in GUILD_DELETE.
-    pub fn rebuild(
-        start: Start,
-        seq: u64,
-        cursors: &[(GuildId, EventNumber)],
-        guilds: &[GuildId],
-        now: Instant,
-    ) -> Self {
+    /// It follows no other guild yet: [`Session::reconcile`] it with those that its user is in.
+    pub(crate) fn rebuild(start: Start, seq: u64, cursors: &[(GuildId, EventNumber)], now: Instant) -> Self {
         let mut session = Self::bare(start, Outbox::starting_after(seq), now);
         session
             .guilds
             .extend(cursors.iter().map(|(guild, at)| (*guild, Standing::At(*at))));
-        session.reconcile(guilds);
         session
     }
 
     /// A session that a peer handed over.
-    pub fn restore(state: SessionState, now: Instant) -> Self {
+    pub(crate) fn restore(state: SessionState, now: Instant) -> Self {
         let outbox = Outbox::restored(state.seq, state.outbox);
         let mut session = Self::bare(state.start, outbox, now);
         session.guilds.extend(
@@ -166,27 +159,27 @@ impl<W: Wire> Session<W> {
     // --- what it is ---
 
     /// What made it, with its present status.
-    pub fn start(&self) -> &Start {
+    pub(crate) fn start(&self) -> &Start {
         &self.start
     }
 
-    /// The last `s` given out.
-    pub fn seq(&self) -> u64 {
-        self.outbox.newest()
-    }
-
     /// How many frames it keeps.
-    pub fn outbox_len(&self) -> usize {
+    pub(crate) fn outbox_len(&self) -> usize {
         self.outbox.len()
     }
 
+    /// The text of those frames, in bytes.
+    pub(crate) fn outbox_bytes(&self) -> usize {
+        self.outbox.bytes()
+    }
+
     /// The guilds it follows or is about to.
-    pub fn guilds(&self) -> impl Iterator<Item = GuildId> + '_ {
+    pub(crate) fn guilds(&self) -> impl Iterator<Item = GuildId> + '_ {
         self.guilds.keys().copied()
     }
 
     /// Where it is in `guild`.
-    pub fn position(&self, guild: GuildId) -> Position {
+    pub(crate) fn position(&self, guild: GuildId) -> Position {
         match (self.phase, self.guilds.get(&guild)) {
             (Phase::Over, _) | (_, None) => Position::Absent,
             (Phase::Frozen, Some(_)) => Position::Frozen,
@@ -196,39 +189,39 @@ impl<W: Wire> Session<W> {
     }
 
     /// The gateway connection it is attached to.
-    pub fn wire(&self) -> Option<&W> {
+    pub(crate) fn wire(&self) -> Option<&W> {
         self.attached.as_ref().map(|attached| &attached.wire)
     }
 
     /// Since when it is without a gateway.
-    pub fn detached_since(&self) -> Option<Instant> {
+    pub(crate) fn detached_since(&self) -> Option<Instant> {
         self.attached.is_none().then_some(self.detached_at)
     }
 
     /// Whether it is being handed over.
-    pub fn is_frozen(&self) -> bool {
+    pub(crate) fn is_frozen(&self) -> bool {
         self.phase == Phase::Frozen
     }
 
     /// Whether it is over.
-    pub fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         self.phase == Phase::Over
     }
 
     /// Whether a newer hand-over may take its place.
-    pub fn is_provisional(&self) -> bool {
+    pub(crate) fn is_provisional(&self) -> bool {
         self.provisional
     }
 
     /// Grows with each change of status or guilds.
-    pub fn revision(&self) -> u64 {
+    pub(crate) fn revision(&self) -> u64 {
         self.revision
     }
 
     // --- guilds and events ---
 
     /// Follows a guild from its GUILD_CREATE on. False when it follows it already.
-    pub fn await_guild(&mut self, guild: GuildId) -> bool {
+    pub(crate) fn await_guild(&mut self, guild: GuildId) -> bool {
         if self.phase != Phase::Live || self.guilds.contains_key(&guild) {
             return false;
         }
@@ -238,7 +231,7 @@ impl<W: Wire> Session<W> {
     }
 
     /// GUILD_CREATE: from now on it takes the events after `number`. False when it was not awaited.
-    pub fn create_guild(&mut self, guild: GuildId, number: EventNumber, body: Bytes) -> bool {
+    pub(crate) fn create_guild(&mut self, guild: GuildId, number: EventNumber, body: Bytes) -> bool {
         if self.position(guild) != Position::Awaited {
             return false;
         }
@@ -250,7 +243,7 @@ impl<W: Wire> Session<W> {
     }
 
     /// The user is no longer in the guild. False when it was not followed.
-    pub fn leave_guild(&mut self, guild: GuildId) -> bool {
+    pub(crate) fn leave_guild(&mut self, guild: GuildId) -> bool {
         if self.phase != Phase::Live {
             return false;
         }
@@ -266,7 +259,7 @@ impl<W: Wire> Session<W> {
     }
 
     /// Makes its guilds those of `guilds`. Returns what it awaits and what it left.
-    pub fn reconcile(&mut self, guilds: &[GuildId]) -> (Vec<GuildId>, Vec<GuildId>) {
+    pub(crate) fn reconcile(&mut self, guilds: &[GuildId]) -> (Vec<GuildId>, Vec<GuildId>) {
         let gone: Vec<GuildId> = self.guilds().filter(|guild| !guilds.contains(guild)).collect();
         let left = gone.into_iter().filter(|guild| self.leave_guild(*guild));
         let left = left.collect();
@@ -276,7 +269,7 @@ impl<W: Wire> Session<W> {
     }
 
     /// An event of a guild. `removed`: the user that a GUILD_MEMBER_REMOVE is about.
-    pub fn offer(&mut self, event: &GuildEvent, removed: Option<UserId>) -> Offer {
+    pub(crate) fn offer(&mut self, event: &GuildEvent, removed: Option<UserId>) -> Offer {
         if self.phase != Phase::Live {
             return Offer::Deaf;
         }
@@ -326,7 +319,7 @@ impl<W: Wire> Session<W> {
 
     /// Attaches a gateway that has everything up to `seq`; frames after it follow with [`Session::flush`].
     /// Returns the connection that it was attached to before.
-    pub fn attach(&mut self, wire: W, seq: u64) -> Result<Option<W>, OutOfReach> {
+    pub(crate) fn attach(&mut self, wire: W, seq: u64) -> Result<Option<W>, OutOfReach> {
         if !self.outbox.reaches(seq) {
             return Err(OutOfReach);
         }
@@ -340,7 +333,7 @@ impl<W: Wire> Session<W> {
     }
 
     /// Like [`Session::attach`], for a client that is back on another socket: RESUMED follows the frames.
-    pub fn resume(&mut self, wire: W, seq: u64) -> Result<Option<W>, OutOfReach> {
+    pub(crate) fn resume(&mut self, wire: W, seq: u64) -> Result<Option<W>, OutOfReach> {
         let before = self.attach(wire, seq)?;
         self.emit("RESUMED", dispatch::resumed(), None);
         Ok(before)
@@ -348,7 +341,7 @@ impl<W: Wire> Session<W> {
 
     /// Whether a gateway that has written `seq` and `cursors` can go on from this outbox as if it had never been
     /// away: no frame after `seq` is one that it has, and none before it is one that it lacks.
-    pub fn continues(&self, seq: u64, cursors: &[(GuildId, EventNumber)]) -> bool {
+    pub(crate) fn continues(&self, seq: u64, cursors: &[(GuildId, EventNumber)]) -> bool {
         if self.phase != Phase::Live || !self.outbox.reaches(seq) {
             return false;
         }
@@ -368,14 +361,14 @@ impl<W: Wire> Session<W> {
     }
 
     /// The gateway is gone; frames stay in the outbox.
-    pub fn detach(&mut self, now: Instant) {
+    pub(crate) fn detach(&mut self, now: Instant) {
         if self.attached.take().is_some() {
             self.detached_at = now;
         }
     }
 
     /// Pushes at most `limit` frames that the gateway has not got yet.
-    pub fn flush(&mut self, limit: usize) -> Flush {
+    pub(crate) fn flush(&mut self, limit: usize) -> Flush {
         let Some(attached) = &mut self.attached else {
             self.farewell = None;
             return Flush::Done;
@@ -425,7 +418,7 @@ impl<W: Wire> Session<W> {
     }
 
     /// Whether something is to be flushed.
-    pub fn lags(&self) -> bool {
+    pub(crate) fn lags(&self) -> bool {
         let Some(attached) = &self.attached else {
             return false;
         };
@@ -433,14 +426,14 @@ impl<W: Wire> Session<W> {
     }
 
     /// Since when its gateway has had no room for it.
-    pub fn full_since(&self) -> Option<Instant> {
+    pub(crate) fn full_since(&self) -> Option<Instant> {
         self.attached.as_ref()?.full_since
     }
 
     // --- presence, hand-over, end ---
 
     /// The client's own status.
-    pub fn set_status(&mut self, status: String) {
+    pub(crate) fn set_status(&mut self, status: String) {
         if self.start.status != status {
             self.start.status = status;
             self.revision += 1;
@@ -448,7 +441,7 @@ impl<W: Wire> Session<W> {
     }
 
     /// Takes its state to hand it over. From now on it is silent. `None` when it is frozen or over already.
-    pub fn freeze(&mut self) -> Option<SessionState> {
+    pub(crate) fn freeze(&mut self) -> Option<SessionState> {
         if self.phase != Phase::Live {
             return None;
         }
@@ -467,27 +460,27 @@ impl<W: Wire> Session<W> {
     }
 
     /// The hand-over failed: it goes on here. Its feeds must be told that it may be behind.
-    pub fn thaw(&mut self) {
+    pub(crate) fn thaw(&mut self) {
         if self.phase == Phase::Frozen {
             self.phase = Phase::Live;
         }
     }
 
     /// The hand-over succeeded: tells the gateway where to attach, and is over here.
-    pub fn moved(&mut self, to: NodeName) {
+    pub(crate) fn moved(&mut self, to: NodeName) {
         let session = self.start.session.clone();
         self.finish(Some(Push::Moved { session, to }));
     }
 
     /// Ends it, and tells the gateway.
-    pub fn end(&mut self, reason: &str) {
+    pub(crate) fn end(&mut self, reason: &str) {
         let session = self.start.session.clone();
         let reason = reason.to_owned();
         self.finish(Some(Push::Ended { session, reason }));
     }
 
     /// Ends it without a word: the client knows.
-    pub fn close(&mut self) {
+    pub(crate) fn close(&mut self) {
         self.finish(None);
     }
 

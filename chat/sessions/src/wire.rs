@@ -5,10 +5,7 @@ use chat_proto::NodeName;
 use chat_proto::service::sessions::{Push, Sessions};
 
 /// A gateway's connection.
-pub trait Wire: Send + 'static {
-    /// Which connection: unique in this process.
-    fn id(&self) -> u64;
-
+pub(crate) trait Wire: Send + 'static {
     /// Which gateway node.
     fn node(&self) -> &NodeName;
 
@@ -18,7 +15,7 @@ pub trait Wire: Send + 'static {
 
 /// A push was not queued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refused {
+pub(crate) enum Refused {
     /// No room now: the same push may be tried again a little later.
     Full,
     /// The connection is gone.
@@ -26,10 +23,6 @@ pub enum Refused {
 }
 
 impl Wire for Caller<Sessions> {
-    fn id(&self) -> u64 {
-        Self::id(self)
-    }
-
     fn node(&self) -> &NodeName {
         Self::node(self)
     }

@@ -25,7 +25,7 @@ use crate::limits::{FEED_CHECK, FEED_LINGER, OWNER_CALL, PAGE_EVENTS, RETRY_FIRS
 
 /// What a feed is told.
 #[derive(Debug)]
-pub enum Command {
+pub(crate) enum Command {
     /// A session follows the guild, or may be behind.
     Join(Arc<Cell<Caller<Sessions>>>),
     /// A session does not follow any more.
@@ -180,7 +180,7 @@ impl Driver {
         if self.doubt.swap(false, Ordering::AcqRel) {
             self.feed.doubt();
         }
-        if self.rest.is_some() {
+        if self.rest.is_some_and(|rest| rest > Instant::now()) {
             return;
         }
         let wants = self.feed.wants();
@@ -188,7 +188,8 @@ impl Driver {
         if let Some(since) = wants.subscribe {
             self.feed.subscribing();
             let feeds = feeds.clone();
-            self.calls.spawn(async move { subscribe(&feeds, guild, since).await });
+            self.calls
+                .spawn(async move { subscribe(&feeds, guild, since).await });
         }
         if wants.snapshot && !self.picturing {
             self.picturing = true;
@@ -375,5 +376,7 @@ fn owner(node: &Node, guild: GuildId) -> Option<NodeName> {
 }
 
 fn odd(reply: &Reply) -> CallError {
-    CallError::Refused(Refusal::internal(format!("the owner answered something else: {reply:?}")))
+    CallError::Refused(Refusal::internal(format!(
+        "the owner answered something else: {reply:?}"
+    )))
 }

@@ -23,7 +23,7 @@ type Session = Arc<Cell<Caller<Sessions>>>;
 
 /// See the module.
 #[derive(Debug)]
-pub struct Feeds {
+pub(crate) struct Feeds {
     node: Node,
     itself: Weak<Self>,
     feeds: Mutex<HashMap<GuildId, Handle>>,
@@ -44,7 +44,7 @@ struct Handle {
 impl Feeds {
     /// No feeds yet. Sessions that leave a guild by one of its events go to `left`; when it is full they are
     /// dropped and counted (news from presence say the same).
-    pub fn new(node: Node, left: mpsc::Sender<Session>) -> Arc<Self> {
+    pub(crate) fn new(node: Node, left: mpsc::Sender<Session>) -> Arc<Self> {
         Arc::new_cyclic(|itself| Self {
             node,
             itself: itself.clone(),
@@ -57,7 +57,7 @@ impl Feeds {
     }
 
     /// The session follows `guild`, or may be behind in it.
-    pub async fn join(&self, guild: GuildId, cell: Session) {
+    pub(crate) async fn join(&self, guild: GuildId, cell: Session) {
         while !self.stop.is_cancelled() {
             let mailbox = self.handle(guild).mailbox;
             // It fails when the feed ended a moment ago; the next one is a new feed.
@@ -68,7 +68,7 @@ impl Feeds {
     }
 
     /// The session does not follow `guild` any more.
-    pub async fn leave(&self, guild: GuildId, cell: Session) {
+    pub(crate) async fn leave(&self, guild: GuildId, cell: Session) {
         let mailbox = self.lock().get(&guild).map(|handle| handle.mailbox.clone());
         if let Some(mailbox) = mailbox {
             // A feed that ended has no sessions to forget.
@@ -77,12 +77,12 @@ impl Feeds {
     }
 
     /// How many feeds there are.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.lock().len()
     }
 
     /// The messages that wait in the fullest mailbox.
-    pub fn deepest(&self) -> usize {
+    pub(crate) fn deepest(&self) -> usize {
         let feeds = self.lock();
         let depths = feeds
             .values()
@@ -91,7 +91,7 @@ impl Feeds {
     }
 
     /// Ends all feeds and waits for them.
-    pub async fn finish(&self) {
+    pub(crate) async fn finish(&self) {
         self.stop.cancel();
         self.tasks.close();
         self.tasks.wait().await;
@@ -139,7 +139,8 @@ impl Feeds {
         };
         feeds.insert(guild, handle.clone());
         if let Some(itself) = self.itself.upgrade() {
-            self.tasks.spawn(Driver::new(guild, itself, receiver, doubt).run());
+            self.tasks
+                .spawn(Driver::new(guild, itself, receiver, doubt).run());
         }
         handle
     }

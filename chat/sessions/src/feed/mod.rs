@@ -9,4 +9,4 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-pub use feeds::Feeds;
+pub(crate) use feeds::Feeds;

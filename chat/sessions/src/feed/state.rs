@@ -22,11 +22,11 @@ use crate::session::{Offer, Position};
 use crate::wire::Wire;
 
 /// A connection to an owner, by its number in this process.
-pub type LinkId = u64;
+pub(crate) type LinkId = u64;
 
 /// See the module.
 #[derive(Debug)]
-pub struct Feed<W> {
+pub(crate) struct Feed<W> {
     guild: GuildId,
     subscription: Subscription,
     /// The last number taken; `None` before the first subscription was answered.
@@ -65,13 +65,13 @@ struct Heard {
 
 /// What a feed needs now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Wants {
+pub(crate) struct Wants {
     /// A subscription, with the events after this number.
-    pub subscribe: Option<Option<EventNumber>>,
+    pub(crate) subscribe: Option<Option<EventNumber>>,
     /// A snapshot of the guild.
-    pub snapshot: bool,
+    pub(crate) snapshot: bool,
     /// A page of events after this number.
-    pub read: Option<EventNumber>,
+    pub(crate) read: Option<EventNumber>,
 }
 
 // === impl Heard ===
@@ -95,7 +95,7 @@ impl Heard {
 
 impl<W: Wire> Feed<W> {
     /// The feed of a guild, without sessions.
-    pub fn new(guild: GuildId) -> Self {
+    pub(crate) fn new(guild: GuildId) -> Self {
         Self {
             guild,
             subscription: Subscription::None,
@@ -112,7 +112,7 @@ impl<W: Wire> Feed<W> {
     }
 
     /// What the driver should be doing. What is under way already needs no second asking.
-    pub fn wants(&self) -> Wants {
+    pub(crate) fn wants(&self) -> Wants {
         if self.followers.is_empty() {
             return Wants::default();
         }
@@ -124,24 +124,14 @@ impl<W: Wire> Feed<W> {
     }
 
     /// Whether no session follows.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.followers.is_empty()
-    }
-
-    /// How many sessions follow.
-    pub fn followers(&self) -> usize {
-        self.followers.len()
-    }
-
-    /// The last number taken.
-    pub fn last(&self) -> Option<EventNumber> {
-        self.last
     }
 
     // --- sessions ---
 
     /// A session follows the guild, or may be behind after a hand-over that failed.
-    pub fn join(&mut self, cell: Arc<Cell<W>>) {
+    pub(crate) fn join(&mut self, cell: Arc<Cell<W>>) {
         let id = cell.id().clone();
         self.followers.insert(id.clone(), cell);
         self.behind.remove(&id);
@@ -150,7 +140,7 @@ impl<W: Wire> Feed<W> {
     }
 
     /// A session no longer follows.
-    pub fn leave(&mut self, cell: &Arc<Cell<W>>) {
+    pub(crate) fn leave(&mut self, cell: &Arc<Cell<W>>) {
         let same = self
             .followers
             .get(cell.id())
@@ -161,14 +151,14 @@ impl<W: Wire> Feed<W> {
     }
 
     /// Sessions that left by an event of the guild since the last call.
-    pub fn take_left(&mut self) -> Vec<Arc<Cell<W>>> {
+    pub(crate) fn take_left(&mut self) -> Vec<Arc<Cell<W>>> {
         std::mem::take(&mut self.left)
     }
 
     // --- pushes ---
 
     /// An event arrived, over whichever link.
-    pub fn heard(&mut self, event: GuildEvent) {
+    pub(crate) fn heard(&mut self, event: GuildEvent) {
         let Some(number) = event.number else {
             self.fan_out(&Heard::new(event));
             return;
@@ -196,7 +186,7 @@ impl<W: Wire> Feed<W> {
     }
 
     /// Pushes were dropped before they reached the feed, or nothing was heard for long: subscribe again.
-    pub fn doubt(&mut self) {
+    pub(crate) fn doubt(&mut self) {
         match &mut self.subscription {
             Subscription::On { .. } => self.subscription = Subscription::None,
             Subscription::Asked { again, .. } => *again = true,
@@ -205,7 +195,7 @@ impl<W: Wire> Feed<W> {
     }
 
     /// A link died, or its node said that the guild moved.
-    pub fn broken(&mut self, link: LinkId) {
+    pub(crate) fn broken(&mut self, link: LinkId) {
         match &mut self.subscription {
             Subscription::On { link: on, .. } if *on == link => self.subscription = Subscription::None,
             Subscription::Asked { broken, .. } => broken.push(link),
@@ -214,7 +204,7 @@ impl<W: Wire> Feed<W> {
     }
 
     /// The ring names `owner`.
-    pub fn owner(&mut self, owner: Option<&NodeName>) {
+    pub(crate) fn owner(&mut self, owner: Option<&NodeName>) {
         if let Subscription::On { node, .. } = &self.subscription
             && owner.is_some_and(|owner| owner != node)
         {
@@ -225,7 +215,7 @@ impl<W: Wire> Feed<W> {
     // --- answers ---
 
     /// The driver asks for a subscription.
-    pub fn subscribing(&mut self) {
+    pub(crate) fn subscribing(&mut self) {
         self.subscription = Subscription::Asked {
             broken: Vec::new(),
             again: false,
@@ -233,7 +223,7 @@ impl<W: Wire> Feed<W> {
     }
 
     /// It was answered.
-    pub fn subscribed(
+    pub(crate) fn subscribed(
         &mut self,
         link: LinkId,
         node: NodeName,
@@ -261,12 +251,12 @@ impl<W: Wire> Feed<W> {
     }
 
     /// It failed.
-    pub fn not_subscribed(&mut self) {
+    pub(crate) fn not_subscribed(&mut self) {
         self.subscription = Subscription::None;
     }
 
     /// Events after `after`, read from the owner.
-    pub fn page(&mut self, after: EventNumber, events: Vec<GuildEvent>) {
+    pub(crate) fn page(&mut self, after: EventNumber, events: Vec<GuildEvent>) {
         if let Some(first) = events.first().and_then(|event| event.number)
             && first > after.next()
         {
@@ -289,19 +279,24 @@ impl<W: Wire> Feed<W> {
     }
 
     /// The owner says what the highest number is.
-    pub fn exists(&mut self, last: EventNumber) {
+    pub(crate) fn exists(&mut self, last: EventNumber) {
         self.target = self.target.max(last);
     }
 
     /// The driver asks for a snapshot: it is for those that wait now.
-    pub fn picturing(&mut self) {
+    pub(crate) fn picturing(&mut self) {
         for asked in self.awaiting.values_mut() {
             *asked = true;
         }
     }
 
     /// It came: the guild at number `last`. Sessions whose user is no member leave.
-    pub fn pictured(&mut self, guild: GuildRecord, presences: Vec<(UserId, String)>, last: EventNumber) {
+    pub(crate) fn pictured(
+        &mut self,
+        guild: GuildRecord,
+        presences: Vec<(UserId, String)>,
+        last: EventNumber,
+    ) {
         let mut portrait = Portrait::new(guild, presences);
         self.target = self.target.max(last);
         let asked: Vec<SessionId> = self
@@ -329,7 +324,7 @@ impl<W: Wire> Feed<W> {
     }
 
     /// It failed.
-    pub fn not_pictured(&mut self) {
+    pub(crate) fn not_pictured(&mut self) {
         for asked in self.awaiting.values_mut() {
             *asked = false;
         }
@@ -341,10 +336,11 @@ impl<W: Wire> Feed<W> {
     fn since(&self) -> Option<EventNumber> {
         self.last.or_else(|| {
             let positions = self.followers.values();
-            let cursors = positions.filter_map(|cell| match cell.with(|session| session.position(self.guild)) {
-                Position::At(at) => Some(at),
-                _ => None,
-            });
+            let cursors =
+                positions.filter_map(|cell| match cell.with(|session| session.position(self.guild)) {
+                    Position::At(at) => Some(at),
+                    _ => None,
+                });
             cursors.max()
         })
     }
@@ -352,7 +348,8 @@ impl<W: Wire> Feed<W> {
     fn read_after(&self) -> Option<EventNumber> {
         let last = self.last?;
         // A subscription under way will bring what the feed lacks.
-        let own = (last < self.target && matches!(self.subscription, Subscription::On { .. })).then_some(last);
+        let own =
+            (last < self.target && matches!(self.subscription, Subscription::On { .. })).then_some(last);
         let behind = self.behind.iter().filter_map(|id| self.cursor(id)).min();
         match (own, behind) {
             (Some(own), Some(behind)) => Some(own.min(behind)),
@@ -374,7 +371,7 @@ impl<W: Wire> Feed<W> {
             return;
         };
         match cell.with(|session| session.position(self.guild)) {
-            Position::Absent => self.forget(id),
+            Position::Absent => drop(self.forget(id)),
             Position::Awaited => {
                 self.awaiting.entry(id.clone()).or_insert(false);
             }
@@ -402,7 +399,8 @@ impl<W: Wire> Feed<W> {
         let first = self.window.front().and_then(|heard| heard.event.number);
         let reaches = first.is_some_and(|first| first <= at.next());
         if reaches {
-            let skip = self.window.len() - usize::try_from(self.last.map_or(0, |last| last.0 - at.0)).unwrap_or(0);
+            let skip =
+                self.window.len() - usize::try_from(self.last.map_or(0, |last| last.0 - at.0)).unwrap_or(0);
             let missing: Vec<Heard> = self.window.iter().skip(skip).cloned().collect();
             for heard in missing {
                 self.offer(id, &heard);

@@ -1,5 +1,7 @@
 //! Owners that drain, die, are cut off or lose data: nothing acknowledged is lost, repeated or reordered.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+
 mod stack;
 
 use std::collections::HashMap;
@@ -143,7 +145,7 @@ async fn a_killed_owner_loses_nothing_when_its_peer_takes_over() {
     for _ in 0..3 {
         progress(&client).await;
         let name = victim.name().clone();
-        victim.kill();
+        victim.kill().await;
         stack.lease.expire(&name);
         progress(&client).await;
         victim = stack.node(Cluster::Guilds, "guilds-0").await;
@@ -162,7 +164,7 @@ async fn a_killed_data_node_loses_nothing_and_sends_wait_for_it() {
     let load = Load::start(&client);
     for _ in 0..3 {
         progress(&client).await;
-        data.kill();
+        data.kill().await;
         data = stack.node(Cluster::Data, "data-0").await;
     }
     progress(&client).await;
@@ -236,7 +238,7 @@ async fn a_repeated_send_is_answered_by_the_next_owner_with_the_first_message() 
     };
     assert_eq!((number.0, repeated), (1, false));
     let name = owner.name().clone();
-    owner.kill();
+    owner.kill().await;
     stack.lease.expire(&name);
     let _next = stack.node(Cluster::Guilds, "guilds-1").await;
     let first = new.id;

@@ -1,16 +1,12 @@
 //! Owners that drain, die, are cut off or lose data: nothing acknowledged is lost, repeated or reordered.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
-
-mod stack;
-
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::stack::{Client, Stack, message, until};
 use chat_proto::service::Refusal;
 use chat_proto::service::guilds::{Ask, Guilds, Reply, Request};
 use chat_proto::{Cluster, GuildId, MessageId};
-use stack::{Client, Stack, message, until};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 

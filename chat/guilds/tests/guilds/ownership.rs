@@ -1,14 +1,12 @@
 //! Owners that drain, die, are cut off or lose data: nothing acknowledged is lost, repeated or reordered.
 
-mod stack;
-
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::stack::{Client, Stack, message, until};
 use chat_proto::service::Refusal;
 use chat_proto::service::guilds::{Ask, Guilds, Reply, Request};
 use chat_proto::{Cluster, GuildId, MessageId};
-use stack::{Client, Stack, message, until};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -143,7 +141,7 @@ async fn a_killed_owner_loses_nothing_when_its_peer_takes_over() {
     for _ in 0..3 {
         progress(&client).await;
         let name = victim.name().clone();
-        victim.kill();
+        victim.kill().await;
         stack.lease.expire(&name);
         progress(&client).await;
         victim = stack.node(Cluster::Guilds, "guilds-0").await;
@@ -162,7 +160,7 @@ async fn a_killed_data_node_loses_nothing_and_sends_wait_for_it() {
     let load = Load::start(&client);
     for _ in 0..3 {
         progress(&client).await;
-        data.kill();
+        data.kill().await;
         data = stack.node(Cluster::Data, "data-0").await;
     }
     progress(&client).await;
@@ -236,7 +234,7 @@ async fn a_repeated_send_is_answered_by_the_next_owner_with_the_first_message() 
     };
     assert_eq!((number.0, repeated), (1, false));
     let name = owner.name().clone();
-    owner.kill();
+    owner.kill().await;
     stack.lease.expire(&name);
     let _next = stack.node(Cluster::Guilds, "guilds-1").await;
     let first = new.id;

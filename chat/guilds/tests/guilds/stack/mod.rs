@@ -109,10 +109,21 @@ impl Running {
         self.node.name()
     }
 
-    /// As `kill -9` would.
-    pub(crate) fn kill(mut self) {
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
+    /// As `kill -9` would, as far as one process allows: tasks end where they are.
+    pub(crate) async fn kill(mut self) {
+        let runtime = self.runtime.take().expect("it is killed once");
+        let ended = tokio::task::spawn_blocking(move || runtime.shutdown_timeout(PATIENCE)).await;
+        ended.expect("a runtime ends");
+        if self.node.cluster() == Cluster::Data {
+            // The kernel gives a lock back with the process; a thread has to come to its end.
+            let folder = self.node.options().data.join("data");
+            until("the store is closed", async || {
+                !matches!(
+                    chat_store::Embedded::open(&folder),
+                    Err(chat_store::StoreError::Locked { .. })
+                )
+            })
+            .await;
         }
     }
 

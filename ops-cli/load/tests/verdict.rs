@@ -45,7 +45,7 @@ async fn judge(faults: &[Fault]) -> Report {
 async fn judge_briefly(faults: &[Fault]) -> Report {
     let stack = Stack::start(faults).await;
     let options = Options {
-        settle: Duration::from_secs(1),
+        settle: Duration::from_secs(5),
         ..options(&stack)
     };
     ops_load::run(options, CancellationToken::new()).await.unwrap()
@@ -105,6 +105,14 @@ async fn swapped_dispatches_are_out_of_order() {
 }
 
 #[tokio::test]
+async fn a_message_to_users_outside_its_guild_is_misrouted() {
+    let report = judge(&[Fault::Misroute(10)]).await;
+    assert!(!report.ok());
+    assert_eq!(report.misrouted, (USERS - USERS / GUILDS) as u64);
+    assert_eq!((report.lost, report.duplicated, report.reordered), (0, 0, 0));
+}
+
+#[tokio::test]
 async fn broken_connections_are_resumed_and_nothing_is_missing() {
     let report = judge(&[Fault::Break(10), Fault::Break(40)]).await;
     assert_kept(&report);
@@ -161,20 +169,47 @@ async fn a_send_that_became_two_messages_is_a_duplicate() {
 
 #[tokio::test]
 async fn a_stop_ends_the_sending_and_still_gives_a_verdict() {
-    let stack = Stack::start(&[]).await;
+    let report = judge_until(&[], |stack| stack.published >= 20).await;
+    assert_kept(&report);
+    assert!(report.seconds < 3_600.0);
+}
+
+/// Runs until the stack has counted something.
+async fn judge_until(faults: &[Fault], seen: impl Fn(&stack::State) -> bool) -> Report {
+    let stack = Stack::start(faults).await;
     let stop = CancellationToken::new();
     let options = Options {
         duration: Duration::from_secs(3_600),
         ..options(&stack)
     };
     let stopping = async {
-        while stack.state().published < 20 {
+        while !seen(&stack.state()) {
             tokio::task::yield_now().await;
         }
         stop.cancel();
     };
     let (report, ()) = tokio::join!(ops_load::run(options, stop.clone()), stopping);
-    assert_kept(&report.unwrap());
+    report.unwrap()
+}
+
+#[tokio::test]
+async fn heartbeats_are_sent_as_often_as_hello_says() {
+    let report = judge_until(&[Fault::Hasty], |stack| {
+        stack.heartbeats > 5 * USERS && stack.published > 0
+    })
+    .await;
+    assert_kept(&report);
+}
+
+#[tokio::test]
+async fn a_gateway_that_answers_no_heartbeat_is_left_and_the_session_resumed() {
+    let faults = [Fault::Hasty, Fault::Deaf];
+    let report = judge_until(&faults, |stack| {
+        stack.heartbeats > 5 * USERS && stack.published > 0
+    })
+    .await;
+    assert_kept(&report);
+    assert!(report.dropped > 0 && report.resumes > 0, "{report:#?}");
 }
 
 #[tokio::test]

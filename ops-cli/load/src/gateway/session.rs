@@ -189,12 +189,7 @@ impl Session {
                 Action::None => {}
                 Action::Message(message) => {
                     self.newest = self.newest.max(Some(message.id));
-                    let Member {
-                        guild_index, seat, ..
-                    } = self.member;
-                    self.venue
-                        .books
-                        .received(guild_index, seat, &message, Way::Dispatch);
+                    self.venue.books.received(&self.member, &message, Way::Dispatch);
                 }
                 Action::Greet { greeting, heartbeat } => {
                     if send(&mut socket, greeting).await.is_err() {

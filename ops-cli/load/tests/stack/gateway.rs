@@ -34,7 +34,13 @@ pub(super) async fn serve(stream: TcpStream, shared: Shared, address: SocketAddr
 }
 
 async fn converse(socket: &mut Socket, shared: &Shared, address: SocketAddr) -> Option<()> {
-    say(socket, json!({ "op": 10, "d": { "heartbeat_interval": 300 } })).await?;
+    let hasty = shared.lock().unwrap().hit(Fault::Hasty);
+    let interval = if hasty { 100 } else { 30_000 };
+    say(
+        socket,
+        json!({ "op": 10, "d": { "heartbeat_interval": interval } }),
+    )
+    .await?;
     let (outbox, mut out) = mpsc::channel(OUTBOX);
     loop {
         tokio::select! {
@@ -48,7 +54,9 @@ async fn converse(socket: &mut Socket, shared: &Shared, address: SocketAddr) -> 
                 let d = &heard["d"];
                 let greeting = match heard["op"].as_u64().unwrap() {
                     1 => {
-                        say(socket, json!({ "op": 11 })).await?;
+                        if shared.lock().unwrap().hears_heartbeat() {
+                            say(socket, json!({ "op": 11 })).await?;
+                        }
                         continue;
                     }
                     2 => shared.lock().unwrap().identify(d, &outbox, address),
@@ -73,6 +81,11 @@ async fn say(socket: &mut Socket, value: Value) -> Option<()> {
 }
 
 impl State {
+    fn hears_heartbeat(&mut self) -> bool {
+        self.heartbeats += 1;
+        !self.hit(Fault::Deaf)
+    }
+
     fn identify(&mut self, d: &Value, outbox: &mpsc::Sender<Out>, address: SocketAddr) -> Greeting {
         if self.hit(Fault::Unwelcome) {
             return Greeting::Unwelcome;

@@ -37,6 +37,8 @@ pub(crate) enum Fault {
     Repeat(usize),
     /// It is made after the next one to the same session.
     Swap(usize),
+    /// The message of this number also goes to everybody who is not in its guild.
+    Misroute(usize),
     /// Before the message of this number is published, all connections break.
     Break(usize),
     /// All sessions are asked to reconnect.
@@ -49,6 +51,10 @@ pub(crate) enum Fault {
     LoseAnswer(usize),
     /// The same, and its nonce is forgotten.
     LoseAnswerAndNonce(usize),
+    /// Heartbeats are due each 100 ms (and else each 30 s).
+    Hasty,
+    /// No heartbeat is answered.
+    Deaf,
     /// Nobody may identify.
     Unwelcome,
 }
@@ -58,6 +64,7 @@ pub(crate) enum Fault {
 pub(crate) struct State {
     pub(crate) faults: Vec<Fault>,
     pub(crate) published: usize,
+    pub(crate) heartbeats: usize,
     next_id: u64,
     users: HashMap<String, u64>,
     guilds: BTreeMap<u64, Guild>,
@@ -163,10 +170,11 @@ impl State {
         guild_of.messages.insert(id, message.clone());
         guild_of.nonces.insert(nonce.to_owned(), message.clone());
         let members = guild_of.members.clone();
+        let everybody = self.hit(Fault::Misroute(number));
         let sessions = &mut self.sessions;
         for session in sessions
             .values_mut()
-            .filter(|session| members.contains(&session.user))
+            .filter(|session| everybody || members.contains(&session.user))
         {
             let number = self.dispatches;
             self.dispatches += 1;

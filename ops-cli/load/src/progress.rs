@@ -15,6 +15,11 @@ const LIVE: Duration = Duration::from_secs(1);
 /// Between two lines elsewhere.
 const LINES: Duration = Duration::from_secs(5);
 
+/// Says what is done before there is anything to count.
+pub(crate) fn announce(users: usize, guilds: usize) {
+    let _gone = writeln!(io::stderr(), "creating {users} users and {guilds} guilds");
+}
+
 /// Says how the run goes until `stop`.
 pub(crate) async fn say(books: &Books, users: usize, stop: CancellationToken) {
     let terminal = io::stderr().is_terminal();

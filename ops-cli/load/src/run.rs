@@ -63,6 +63,9 @@ pub async fn run(options: Options, stop: CancellationToken) -> anyhow::Result<Re
         by,
         ..
     } = &options;
+    if options.progress {
+        progress::announce(*users, *guilds);
+    }
     let setup = setup::create(control, &rest, run, *users, *guilds, by);
     let Some(guilds) = stop.run_until_cancelled(setup).await else {
         bail!("stopped before the users and guilds were created");

@@ -24,8 +24,8 @@ use crate::rest::Rest;
 /// How long connecting, and sending one frame, may take.
 const SOCKET: Duration = Duration::from_secs(10);
 
-/// How long a connection may take to become live.
-const GREETING: Duration = Duration::from_secs(20);
+/// How long a connection may take to become live: longer than a gateway looks for a session that moves (30 s).
+const GREETING: Duration = Duration::from_secs(45);
 
 /// How long saying goodbye may take.
 const GOODBYE: Duration = Duration::from_secs(1);

@@ -160,6 +160,22 @@ async fn refused_and_unanswered_sends_are_repeated_and_arrive_once() {
 }
 
 #[tokio::test]
+async fn one_trouble_upon_another_still_costs_nothing() {
+    let report = judge(&[
+        Fault::Break(5),
+        Fault::LoseAnswer(8),
+        Fault::Reconnect(12),
+        Fault::Break(13),
+        Fault::Forget(20),
+        Fault::Refuse(25, 503),
+        Fault::Break(26),
+    ])
+    .await;
+    assert_kept(&report);
+    assert!(report.dropped > 0 && report.identifies > 0, "{report:#?}");
+}
+
+#[tokio::test]
 async fn a_send_that_became_two_messages_is_a_duplicate() {
     let report = judge(&[Fault::LoseAnswerAndNonce(10)]).await;
     assert!(!report.ok());

@@ -16,7 +16,9 @@ pub(crate) struct NoTerminal;
 
 impl std::fmt::Display for NoTerminal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the console needs a terminal on standard input and output; `ops status` prints the same picture")
+        f.write_str(
+            "the console needs a terminal on standard input and output; `ops status` prints the same picture",
+        )
     }
 }
 
@@ -64,7 +66,10 @@ pub(crate) fn key(event: KeyEvent) -> Option<Key> {
         return None;
     }
     let control = event.modifiers.contains(KeyModifiers::CONTROL);
-    if event.modifiers.intersects(KeyModifiers::ALT | KeyModifiers::SUPER | KeyModifiers::META) {
+    if event
+        .modifiers
+        .intersects(KeyModifiers::ALT | KeyModifiers::SUPER | KeyModifiers::META)
+    {
         return None;
     }
     Some(match event.code {

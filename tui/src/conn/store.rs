@@ -113,7 +113,8 @@ impl Store {
         if !status.is_success() {
             return Err(query::read_error(status.as_u16(), &text));
         }
-        serde_json::from_str(&text).map_err(|error| format!("the store at {} answered no JSON: {error}", self.base))
+        serde_json::from_str(&text)
+            .map_err(|error| format!("the store at {} answered no JSON: {error}", self.base))
     }
 }
 

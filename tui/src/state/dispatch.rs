@@ -52,7 +52,11 @@ pub(super) fn dispatch(state: &mut State, action: Action) -> Vec<Cmd> {
             }
         }
         Action::AbortOperation => open_abort(state),
-        Action::SheetRun | Action::SheetNext | Action::SheetPrevious | Action::SheetAccept | Action::SheetClose => {
+        Action::SheetRun
+        | Action::SheetNext
+        | Action::SheetPrevious
+        | Action::SheetAccept
+        | Action::SheetClose => {
             return sheet(state, action);
         }
         Action::LineAccept => return accept_line(state),
@@ -129,7 +133,11 @@ fn requery(state: &mut State, change: impl FnOnce(&mut Logs)) -> Vec<Cmd> {
         return Vec::new();
     }
     state.logs.restart();
-    if *state.screens.current() == Screen::Logs { follow(state) } else { Vec::new() }
+    if *state.screens.current() == Screen::Logs {
+        follow(state)
+    } else {
+        Vec::new()
+    }
 }
 
 fn toggle_write(state: &mut State) {
@@ -160,14 +168,27 @@ fn step(state: &mut State, steps: i64) {
     };
     match state.screens.current().clone() {
         Screen::Fleet => {
-            let names: Vec<String> = state.clusters().iter().map(|cluster| cluster.name.clone()).collect();
-            let row = names.iter().position(|name| Some(name) == state.cluster.as_ref()).unwrap_or(0);
+            let names: Vec<String> = state
+                .clusters()
+                .iter()
+                .map(|cluster| cluster.name.clone())
+                .collect();
+            let row = names
+                .iter()
+                .position(|name| Some(name) == state.cluster.as_ref())
+                .unwrap_or(0);
             state.cluster = names.get(moved(row, names.len())).cloned();
         }
         Screen::Cluster(_) => {
-            let nodes = state.shown_cluster().map(|cluster| cluster.nodes.as_slice()).unwrap_or_default();
+            let nodes = state
+                .shown_cluster()
+                .map(|cluster| cluster.nodes.as_slice())
+                .unwrap_or_default();
             let names: Vec<String> = nodes.iter().map(|node| node.name.clone()).collect();
-            let row = names.iter().position(|name| Some(name) == state.node.as_ref()).unwrap_or(0);
+            let row = names
+                .iter()
+                .position(|name| Some(name) == state.node.as_ref())
+                .unwrap_or(0);
             state.node = names.get(moved(row, names.len())).cloned();
         }
         Screen::Logs if steps == i64::MIN => state.logs.to_end(false),
@@ -193,7 +214,12 @@ fn open_selected(state: &mut State) -> Vec<Cmd> {
         },
         Screen::Operations => {
             let row = state.operations.row();
-            match state.operations.list.get(row).map(|operation| operation.id.clone()) {
+            match state
+                .operations
+                .list
+                .get(row)
+                .map(|operation| operation.id.clone())
+            {
                 Some(id) => open(state, Screen::Operation(id)),
                 None => Vec::new(),
             }
@@ -213,8 +239,15 @@ fn open_selected(state: &mut State) -> Vec<Cmd> {
 
 fn open_cluster(state: &mut State, name: &str) -> Vec<Cmd> {
     let cluster = state.fleet.as_ref().and_then(|fleet| fleet.cluster(name));
-    let first = cluster.and_then(|cluster| cluster.nodes.first()).map(|node| node.name.clone());
-    let here = cluster.is_some_and(|cluster| cluster.nodes.iter().any(|node| Some(&node.name) == state.node.as_ref()));
+    let first = cluster
+        .and_then(|cluster| cluster.nodes.first())
+        .map(|node| node.name.clone());
+    let here = cluster.is_some_and(|cluster| {
+        cluster
+            .nodes
+            .iter()
+            .any(|node| Some(&node.name) == state.node.as_ref())
+    });
     if !here {
         state.node = first;
     }
@@ -231,7 +264,9 @@ fn logs_of_selected(state: &mut State) -> Vec<Cmd> {
 
 /// Opens the logs of a cluster or of a node.
 fn logs_of(state: &mut State, name: &str) -> Vec<Cmd> {
-    let node = state.find_node(name).map(|node| (node.cluster.clone(), node.name.clone()));
+    let node = state
+        .find_node(name)
+        .map(|node| (node.cluster.clone(), node.name.clone()));
     let (cluster, node) = match node {
         // A platform process that is alone in its cluster has the cluster's name.
         Some((cluster, node)) if cluster != node => (cluster, Some(node)),
@@ -246,7 +281,9 @@ fn logs_of(state: &mut State, name: &str) -> Vec<Cmd> {
 }
 
 fn open_restart(state: &mut State, name: &str) -> Vec<Cmd> {
-    let Some(fleet) = &state.fleet else { return Vec::new() };
+    let Some(fleet) = &state.fleet else {
+        return Vec::new();
+    };
     let target = match Target::resolve(fleet, name) {
         Ok(target) => target,
         Err(why) => {
@@ -254,16 +291,23 @@ fn open_restart(state: &mut State, name: &str) -> Vec<Cmd> {
             return Vec::new();
         }
     };
-    let Some(plan) = Plan::of(fleet, &target) else { return Vec::new() };
+    let Some(plan) = Plan::of(fleet, &target) else {
+        return Vec::new();
+    };
     let sheet = open_sheet(state, Subject::Restart(target), plan.danger);
     let request = sheet.request(&state.settings.by, true);
     let id = sheet.id;
     state.sheet = Some(sheet);
-    request.map(|request| Cmd::Plan(id, request)).into_iter().collect()
+    request
+        .map(|request| Cmd::Plan(id, request))
+        .into_iter()
+        .collect()
 }
 
 fn open_abort(state: &mut State) {
-    let Screen::Operation(id) = state.screens.current().clone() else { return };
+    let Screen::Operation(id) = state.screens.current().clone() else {
+        return;
+    };
     match state.operations.get(&id) {
         Some(operation) if !operation.state.ended() => {
             let sheet = open_sheet(state, Subject::Abort(id), Danger::L1);
@@ -279,7 +323,9 @@ fn open_sheet(state: &mut State, subject: Subject, danger: Danger) -> Sheet {
 }
 
 fn sheet(state: &mut State, action: Action) -> Vec<Cmd> {
-    let Some(sheet) = &mut state.sheet else { return Vec::new() };
+    let Some(sheet) = &mut state.sheet else {
+        return Vec::new();
+    };
     match (action, sheet.focus) {
         (Action::SheetNext, _) => sheet.turn(true),
         (Action::SheetPrevious, _) => sheet.turn(false),
@@ -301,7 +347,9 @@ fn sheet(state: &mut State, action: Action) -> Vec<Cmd> {
 
 /// Sends what the sheet asks for. Only [`dispatch`] leads here.
 fn run(state: &mut State) -> Vec<Cmd> {
-    let Some(sheet) = &mut state.sheet else { return Vec::new() };
+    let Some(sheet) = &mut state.sheet else {
+        return Vec::new();
+    };
     if sheet.sent {
         return Vec::new();
     }
@@ -318,7 +366,10 @@ fn run(state: &mut State) -> Vec<Cmd> {
             // One key a sheet: pressing again after a lost answer finds the same operation.
             let key = format!("console-{}-{}", state.settings.session, sheet.id);
             let request = sheet.request(&by, false);
-            request.map(|request| Cmd::Start(sheet.id, request, key)).into_iter().collect()
+            request
+                .map(|request| Cmd::Start(sheet.id, request, key))
+                .into_iter()
+                .collect()
         }
     }
 }
@@ -350,7 +401,9 @@ fn line(state: &mut State, action: Action) {
     let Some(mut line) = state.line.take() else { return };
     match action {
         Action::PickDown => {
-            let last = command::matching(state, line.input.value()).len().saturating_sub(1);
+            let last = command::matching(state, line.input.value())
+                .len()
+                .saturating_sub(1);
             line.picked = (line.picked + 1).min(last);
         }
         Action::PickUp => line.picked = line.picked.saturating_sub(1),
@@ -363,13 +416,19 @@ fn line(state: &mut State, action: Action) {
 }
 
 fn cancel_line(state: &mut State) {
-    if let Some(Line { purpose: Purpose::Regex, .. }) = state.line.take() {
+    if let Some(Line {
+        purpose: Purpose::Regex,
+        ..
+    }) = state.line.take()
+    {
         state.logs.highlight(None);
     }
 }
 
 fn accept_line(state: &mut State) -> Vec<Cmd> {
-    let Some(line) = state.line.take() else { return Vec::new() };
+    let Some(line) = state.line.take() else {
+        return Vec::new();
+    };
     let typed = line.input.value();
     let command = match line.purpose {
         Purpose::Regex => {
@@ -397,7 +456,11 @@ fn find(state: &mut State, typed: &str) {
         return;
     }
     // Smart case, as in ripgrep: capitals mean themselves.
-    let insensitive = if typed.chars().any(char::is_uppercase) { "" } else { "(?i)" };
+    let insensitive = if typed.chars().any(char::is_uppercase) {
+        ""
+    } else {
+        "(?i)"
+    };
     match Regex::new(&format!("{insensitive}{typed}")) {
         Ok(expression) => state.logs.highlight(Some(expression)),
         Err(_) => state.notify(format!("not a regular expression: {typed}"), true),
@@ -405,7 +468,12 @@ fn find(state: &mut State, typed: &str) {
 }
 
 fn obey(state: &mut State, command: Command) -> Vec<Cmd> {
-    let known = |state: &State, name: &str| state.fleet.as_ref().is_some_and(|fleet| fleet.cluster(name).is_some());
+    let known = |state: &State, name: &str| {
+        state
+            .fleet
+            .as_ref()
+            .is_some_and(|fleet| fleet.cluster(name).is_some())
+    };
     match command {
         Command::Fleet => dispatch(state, Action::GoFleet),
         Command::Cluster(name) if known(state, &name) => {
@@ -451,13 +519,23 @@ fn logs(state: &mut State, action: Action) -> Vec<Cmd> {
     match action {
         Action::Follow => state.logs.toggle_follow(),
         Action::Regex => {
-            let current = state.logs.expression.as_ref().map(|expression| expression.as_str().to_owned());
+            let current = state
+                .logs
+                .expression
+                .as_ref()
+                .map(|expression| expression.as_str().to_owned());
             let current = current.unwrap_or_default();
-            begin(state, Purpose::Regex, current.strip_prefix("(?i)").unwrap_or(&current));
+            begin(
+                state,
+                Purpose::Regex,
+                current.strip_prefix("(?i)").unwrap_or(&current),
+            );
         }
         Action::Level => return requery(state, |logs| logs.query.level = logs.query.level.next()),
         Action::Since => return requery(state, |logs| logs.query.next_window()),
-        Action::Context if state.logs.expression.is_none() => state.notify("find something first, with /", true),
+        Action::Context if state.logs.expression.is_none() => {
+            state.notify("find something first, with /", true)
+        }
         Action::Context => state.logs.only_hits = !state.logs.only_hits,
         Action::NextHit | Action::PreviousHit => {
             let found = state.logs.seek(action == Action::NextHit, |_, hit| hit);
@@ -465,13 +543,21 @@ fn logs(state: &mut State, action: Action) -> Vec<Cmd> {
         }
         Action::NextError | Action::PreviousError => {
             let error = super::logs::Level::Error;
-            let found = state.logs.seek(action == Action::NextError, |record, _| record.level == error);
+            let found = state
+                .logs
+                .seek(action == Action::NextError, |record, _| record.level == error);
             none(state, found, "no further error is loaded");
         }
         Action::NextTrace | Action::PreviousTrace => {
-            let trace = state.logs.current().map(|record| record.trace.clone()).unwrap_or_default();
+            let trace = state
+                .logs
+                .current()
+                .map(|record| record.trace.clone())
+                .unwrap_or_default();
             let found = !trace.is_empty()
-                && state.logs.seek(action == Action::NextTrace, |record, _| record.trace == trace);
+                && state
+                    .logs
+                    .seek(action == Action::NextTrace, |record, _| record.trace == trace);
             none(state, found, "no further record of this trace is loaded");
         }
         Action::Histogram => {
@@ -522,7 +608,9 @@ fn chips(state: &mut State, action: Action) -> Vec<Cmd> {
 pub(super) fn reassess(state: &mut State) {
     let Some(fleet) = &state.fleet else { return };
     let Some(sheet) = &mut state.sheet else { return };
-    let Subject::Restart(target) = &sheet.subject else { return };
+    let Subject::Restart(target) = &sheet.subject else {
+        return;
+    };
     if let Some(plan) = Plan::of(fleet, target) {
         sheet.danger = sheet.danger.max(plan.danger);
     }

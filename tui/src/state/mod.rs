@@ -150,6 +150,8 @@ pub struct State {
     pub logs: Logs,
     /// The tail of the fleet screen.
     pub tail: Ring,
+    /// Whether the tail's first answer has come.
+    pub tail_loaded: bool,
     /// Why the store gives no tail.
     pub tail_error: Option<String>,
     /// The sheet, when one is open.
@@ -186,6 +188,7 @@ impl State {
             help_row: 0,
             logs: Logs::new(),
             tail: Ring::new(TAIL_BYTES),
+            tail_loaded: false,
             tail_error: None,
             sheet: None,
             line: None,
@@ -216,9 +219,10 @@ impl State {
     pub fn may_write(&self) -> Result<(), String> {
         match self.freshness() {
             Freshness::Nothing => Err("nothing is known yet: nothing can be changed".to_owned()),
-            Freshness::Stale(age) => {
-                Err(format!("what is shown is {}s old: nothing can be changed until it is live", age / 1000))
-            }
+            Freshness::Stale(age) => Err(format!(
+                "what is shown is {}s old: nothing can be changed until it is live",
+                age / 1000
+            )),
             Freshness::Live if self.armed_ms().is_none() => {
                 Err("read-only: press W to allow changes for 15 minutes".to_owned())
             }
@@ -247,7 +251,9 @@ impl State {
     pub fn running(&self) -> Option<&Operation> {
         let running = self.fleet.as_ref().and_then(|fleet| fleet.operation.as_ref());
         // The list hears of each change at once, the picture once a second.
-        let known = running.and_then(|operation| self.operations.get(&operation.id)).or(running);
+        let known = running
+            .and_then(|operation| self.operations.get(&operation.id))
+            .or(running);
         known.filter(|operation| !operation.state.ended()).or_else(|| {
             let mut list = self.operations.list.iter();
             list.find(|operation| !operation.state.ended())
@@ -258,7 +264,13 @@ impl State {
     pub fn chips(&self) -> Vec<String> {
         let clusters = self.fleet.iter().flat_map(|fleet| &fleet.clusters);
         let mut names: Vec<String> = clusters.map(|cluster| cluster.name.clone()).collect();
-        let gone: BTreeSet<_> = self.logs.query.clusters.iter().filter(|name| !names.contains(name)).collect();
+        let gone: BTreeSet<_> = self
+            .logs
+            .query
+            .clusters
+            .iter()
+            .filter(|name| !names.contains(name))
+            .collect();
         names.extend(gone.into_iter().cloned().collect::<Vec<_>>());
         names
     }

@@ -44,7 +44,9 @@ pub fn update(state: &mut State, event: Event) -> Vec<Cmd> {
                 retry_at_ms: state.now.ms + retry_ms,
             };
         }
-        Msg::Operations(list) => list.into_iter().for_each(|operation| state.operations.put(operation)),
+        Msg::Operations(list) => list
+            .into_iter()
+            .for_each(|operation| state.operations.put(operation)),
         Msg::Audit(entries) => {
             state.audit_row = state.audit_row.min(entries.len().saturating_sub(1));
             state.audit = Some(entries);
@@ -150,13 +152,18 @@ fn picture(state: &mut State, fleet: Box<Fleet>) -> Vec<Cmd> {
     }
     reassess(state);
     // What happened meanwhile was not heard.
-    if was_away { vec![Cmd::FetchOperations] } else { Vec::new() }
+    if was_away {
+        vec![Cmd::FetchOperations]
+    } else {
+        Vec::new()
+    }
 }
 
 fn take_logs(state: &mut State, feed: Feed, generation: u64, batch: Batch) {
     match feed {
         Feed::Tail => {
             state.tail_error = None;
+            state.tail_loaded = true;
             state.tail.insert(batch, None);
         }
         Feed::Logs if generation == state.logs.generation => {

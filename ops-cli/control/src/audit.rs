@@ -85,7 +85,13 @@ impl Audit {
 }
 
 /// An entry as of now.
-pub(crate) fn entry(by: &str, action: &str, reason: &str, outcome: &str, operation: Option<&str>) -> AuditEntry {
+pub(crate) fn entry(
+    by: &str,
+    action: &str,
+    reason: &str,
+    outcome: &str,
+    operation: Option<&str>,
+) -> AuditEntry {
     AuditEntry {
         at: Timestamp::now(),
         by: by.to_owned(),
@@ -105,11 +111,22 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("audit.ndjson");
         let audit = Audit::open(&path).unwrap();
-        audit.record(entry("ada", "restart guilds", "why not", "intent", Some("op_1"))).await.unwrap();
+        audit
+            .record(entry("ada", "restart guilds", "why not", "intent", Some("op_1")))
+            .await
+            .unwrap();
         drop(audit);
-        File::options().append(true).open(&path).unwrap().write_all(b"{\"at\":\"20").unwrap();
+        File::options()
+            .append(true)
+            .open(&path)
+            .unwrap()
+            .write_all(b"{\"at\":\"20")
+            .unwrap();
         let audit = Audit::open(&path).unwrap();
-        audit.record(entry("ada", "restart guilds", "why not", "success", Some("op_1"))).await.unwrap();
+        audit
+            .record(entry("ada", "restart guilds", "why not", "success", Some("op_1")))
+            .await
+            .unwrap();
         drop(audit);
         let newest = Audit::open(&path).unwrap().newest(10);
         let outcomes: Vec<&str> = newest.iter().map(|entry| entry.outcome.as_str()).collect();

@@ -52,7 +52,9 @@ pub enum JournalError {
         source: io::Error,
     },
     /// A line is not ours.
-    #[error("line {line} of the journal {path} cannot be understood ({reason}); move the file away to start anew")]
+    #[error(
+        "line {line} of the journal {path} cannot be understood ({reason}); move the file away to start anew"
+    )]
     Corrupt {
         /// Which file.
         path: String,
@@ -80,7 +82,10 @@ impl Journal {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(io_error("read", path)(error)),
         };
-        let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        let whole = text
+            .iter()
+            .rposition(|byte| *byte == b'\n')
+            .map_or(0, |end| end + 1);
         text[..whole]
             .split(|byte| *byte == b'\n')
             .enumerate()
@@ -173,7 +178,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("journal.ndjson");
         let journal = Journal::compact(&path, &[Record::Generation(Generation(7))]).unwrap();
-        journal.append(vec![Record::Generation(Generation(8))]).await.unwrap();
+        journal
+            .append(vec![Record::Generation(Generation(8))])
+            .await
+            .unwrap();
         assert_eq!(generations(&Journal::read(&path).unwrap()), [7, 8]);
     }
 

@@ -72,7 +72,11 @@ impl Targets {
 
     /// Where something listens, by the stack file.
     pub(crate) fn endpoint(&self, name: &str) -> Option<&str> {
-        let found = self.stack.endpoints.iter().find(|endpoint| endpoint.name == name)?;
+        let found = self
+            .stack
+            .endpoints
+            .iter()
+            .find(|endpoint| endpoint.name == name)?;
         Some(&found.address)
     }
 
@@ -141,10 +145,15 @@ impl Observer {
         let mut questions = JoinSet::new();
         for (cluster, _, nodes) in self.targets.clusters() {
             for node in nodes {
-                let (targets, membership, cluster) = (self.targets.clone(), membership.clone(), cluster.clone());
+                let (targets, membership, cluster) =
+                    (self.targets.clone(), membership.clone(), cluster.clone());
                 questions.spawn(async move {
-                    let answer = tokio::time::timeout(LIMIT * 2, ask(&targets, &membership, &cluster, &node)).await;
-                    (node, answer.unwrap_or_else(|_| Err("no answer in time".to_owned())))
+                    let answer =
+                        tokio::time::timeout(LIMIT * 2, ask(&targets, &membership, &cluster, &node)).await;
+                    (
+                        node,
+                        answer.unwrap_or_else(|_| Err("no answer in time".to_owned())),
+                    )
                 });
             }
         }
@@ -155,7 +164,9 @@ impl Observer {
             match answer {
                 Ok(report) => {
                     let now = Instant::now();
-                    sight.samples.add(now, report.incarnation, report.requests, report.errors);
+                    sight
+                        .samples
+                        .add(now, report.incarnation, report.requests, report.errors);
                     sight.report = Some((report, now));
                     sight.failure = None;
                 }
@@ -195,7 +206,11 @@ impl Observer {
             }
             clusters.push(verdict::cluster(&cluster, kind, nodes, &figures, total));
         }
-        let health = clusters.iter().map(|cluster| cluster.health).max().unwrap_or(Health::Unknown);
+        let health = clusters
+            .iter()
+            .map(|cluster| cluster.health)
+            .max()
+            .unwrap_or(Health::Unknown);
         Fleet {
             api_version: "ops/v1".to_owned(),
             kind: "Fleet".to_owned(),
@@ -223,7 +238,10 @@ impl Observer {
         let figures = sight.map(|sight| sight.samples.figures()).unwrap_or_default();
         let report = sight.and_then(|sight| sight.report.as_ref());
         let address = self.targets.endpoint(name).unwrap_or_default();
-        let admin = self.targets.endpoint(&format!("{name}/admin")).unwrap_or_default();
+        let admin = self
+            .targets
+            .endpoint(&format!("{name}/admin"))
+            .unwrap_or_default();
         let facts = Facts {
             node: name,
             cluster,
@@ -236,7 +254,10 @@ impl Observer {
             admin,
         };
         let mut status = verdict::node(&facts);
-        if kind == ServiceKind::Platform && let Some(process) = process && process.pid != 0 {
+        if kind == ServiceKind::Platform
+            && let Some(process) = process
+            && process.pid != 0
+        {
             // What they do not say themselves, the system says about them.
             status.rss_bytes = resident_bytes(process.pid);
             let now = u64::try_from(Timestamp::now().as_microsecond()).unwrap_or(0);
@@ -249,16 +270,25 @@ impl Observer {
     }
 }
 
-async fn ask(targets: &Targets, membership: &Membership, cluster: &str, node: &str) -> Result<Report, String> {
+async fn ask(
+    targets: &Targets,
+    membership: &Membership,
+    cluster: &str,
+    node: &str,
+) -> Result<Report, String> {
     match cluster {
         "control" => Ok(Report::default()),
         "logstore" => platform::store(&targets.http, &targets.stack.store, LIMIT).await,
         "punt" => {
-            let address = targets.endpoint(node).ok_or("its address is not in the stack file")?;
+            let address = targets
+                .endpoint(node)
+                .ok_or("its address is not in the stack file")?;
             platform::punt(&targets.http, &format!("http://{address}"), LIMIT).await
         }
         _ => {
-            let admin = targets.admin(node, membership).ok_or("its address is not known")?;
+            let admin = targets
+                .admin(node, membership)
+                .ok_or("its address is not known")?;
             match tokio::time::timeout(LIMIT, admin.health()).await {
                 Ok(Ok(health)) => Ok(report(health)),
                 Ok(Err(AdminError::Unreachable { source, .. })) => Err(platform::brief(&source)),
@@ -294,6 +324,10 @@ fn report(health: NodeHealth) -> Report {
 /// Resident memory by `/proc`: the second field of statm, in pages.
 fn resident_bytes(pid: u32) -> u64 {
     let text = std::fs::read_to_string(format!("/proc/{pid}/statm")).unwrap_or_default();
-    let pages: u64 = text.split_whitespace().nth(1).and_then(|field| field.parse().ok()).unwrap_or(0);
+    let pages: u64 = text
+        .split_whitespace()
+        .nth(1)
+        .and_then(|field| field.parse().ok())
+        .unwrap_or(0);
     pages * 4096
 }

@@ -10,7 +10,9 @@ use super::verdict::Report;
 pub(crate) async fn store(http: &reqwest::Client, base: &str, limit: Duration) -> Result<Report, String> {
     let health: Value = get(http, &format!("{base}/_cluster/health"), limit).await?;
     let status = health["status"].as_str().unwrap_or("red");
-    let stats: Value = get(http, &format!("{base}/_stats"), limit).await.unwrap_or_default();
+    let stats: Value = get(http, &format!("{base}/_stats"), limit)
+        .await
+        .unwrap_or_default();
     let total = &stats["_all"]["primaries"];
     Ok(Report {
         complaint: (status == "red").then(|| "the store calls itself red".to_owned()),

@@ -37,14 +37,20 @@ pub(crate) struct Figures {
 impl Samples {
     /// Takes a reading in. A new life, or a counter that went back, begins anew.
     pub(crate) fn add(&mut self, at: Instant, life: u64, requests: u64, errors: u64) {
-        let back = self.readings.back().is_some_and(|last| last.1 > requests || last.2 > errors);
+        let back = self
+            .readings
+            .back()
+            .is_some_and(|last| last.1 > requests || last.2 > errors);
         if self.life != life || back {
             self.readings.clear();
             self.life = life;
         }
         self.readings.push_back((at, requests, errors));
         while self.readings.len() > 2
-            && self.readings.front().is_some_and(|first| at - first.0 > ERROR_WINDOW)
+            && self
+                .readings
+                .front()
+                .is_some_and(|first| at - first.0 > ERROR_WINDOW)
         {
             self.readings.pop_front();
         }
@@ -56,10 +62,20 @@ impl Samples {
             return Figures::default();
         };
         let oldest = self.readings.front().copied().unwrap_or((now, requests, errors));
-        let recent = self.readings.iter().find(|reading| now - reading.0 <= RATE_WINDOW);
-        let since = recent.filter(|reading| reading.0 < now).copied().unwrap_or(oldest);
+        let recent = self
+            .readings
+            .iter()
+            .find(|reading| now - reading.0 <= RATE_WINDOW);
+        let since = recent
+            .filter(|reading| reading.0 < now)
+            .copied()
+            .unwrap_or(oldest);
         let seconds = (now - since.0).as_secs_f64();
-        let rate = if seconds > 0.0 { (requests - since.1) as f64 / seconds } else { 0.0 };
+        let rate = if seconds > 0.0 {
+            (requests - since.1) as f64 / seconds
+        } else {
+            0.0
+        };
         let (requests, errors) = (requests - oldest.1, errors - oldest.2);
         Figures {
             rate,
@@ -72,7 +88,11 @@ impl Samples {
 
 /// Failed ones in a hundred, 0 while there were too few to say.
 pub(crate) fn percent(requests: u64, errors: u64) -> f64 {
-    if requests < ENOUGH { 0.0 } else { 100.0 * errors as f64 / requests as f64 }
+    if requests < ENOUGH {
+        0.0
+    } else {
+        100.0 * errors as f64 / requests as f64
+    }
 }
 
 #[cfg(test)]

@@ -107,7 +107,11 @@ fn judge(facts: &Facts<'_>, report: &Report, age: Duration, fresh: bool) -> (Hea
             ProcessState::Pending => return (Health::Red, "stopped", "not started yet".to_owned()),
             ProcessState::Stopped => return (Health::Red, "stopped", "stopped".to_owned()),
             ProcessState::Waiting => {
-                return (Health::Red, "lost", format!("{ended}, starting again ({} restarts)", process.restarts));
+                return (
+                    Health::Red,
+                    "lost",
+                    format!("{ended}, starting again ({} restarts)", process.restarts),
+                );
             }
             // The report of an earlier life says nothing about this one.
             ProcessState::Running if !process.ready => {
@@ -130,19 +134,33 @@ fn judge(facts: &Facts<'_>, report: &Report, age: Duration, fresh: bool) -> (Hea
         Some(NodeState::Stopping) => return (Health::Yellow, "stopping", "stopping".to_owned()),
         Some(NodeState::Draining) => {
             let left = report.drain_left.unwrap_or(report.holds);
-            return (Health::Yellow, "draining", format!("draining, {left} {} left", report.holds_unit));
+            return (
+                Health::Yellow,
+                "draining",
+                format!("draining, {left} {} left", report.holds_unit),
+            );
         }
     }
     let errors = facts.figures.error_percent;
     let (health, reason) = if errors > ERRORS_RED {
         (Health::Red, format!("{errors:.1} % errors, above {ERRORS_RED} %"))
     } else if let Some(complaint) = &report.complaint {
-        let health = if report.severe { Health::Red } else { Health::Yellow };
+        let health = if report.severe {
+            Health::Red
+        } else {
+            Health::Yellow
+        };
         (health, complaint.clone())
     } else if errors > ERRORS_YELLOW {
-        (Health::Yellow, format!("{errors:.1} % errors, above {ERRORS_YELLOW} %"))
+        (
+            Health::Yellow,
+            format!("{errors:.1} % errors, above {ERRORS_YELLOW} %"),
+        )
     } else if report.p99_ms > P99_YELLOW_MS {
-        (Health::Yellow, format!("p99 {:.0} ms, above {P99_YELLOW_MS:.0} ms", report.p99_ms))
+        (
+            Health::Yellow,
+            format!("p99 {:.0} ms, above {P99_YELLOW_MS:.0} ms", report.p99_ms),
+        )
     } else {
         (Health::Green, String::new())
     };
@@ -172,7 +190,10 @@ pub(crate) fn cluster(
         // A node that is neither ready nor green still may come up; until then nobody serves.
         (Health::Red, format!("no node serves; {why}"))
     } else if error_percent > ERRORS_RED {
-        (Health::Red, format!("{error_percent:.1} % errors, above {ERRORS_RED} %"))
+        (
+            Health::Red,
+            format!("{error_percent:.1} % errors, above {ERRORS_RED} %"),
+        )
     } else if ready < total {
         (Health::Yellow, format!("{ready} of {total} ready; {why}"))
     } else if let Some(because) = because {
@@ -258,7 +279,10 @@ mod tests {
         let mut facts = facts(Some((&report, Duration::ZERO)));
         assert_eq!(node(&facts).reason, "p99 1500 ms, above 1000 ms");
         facts.figures.error_percent = 2.0;
-        assert_eq!((node(&facts).health, node(&facts).reason.as_str()), (Health::Yellow, "2.0 % errors, above 1 %"));
+        assert_eq!(
+            (node(&facts).health, node(&facts).reason.as_str()),
+            (Health::Yellow, "2.0 % errors, above 1 %")
+        );
         facts.figures.error_percent = 6.0;
         assert_eq!(node(&facts).health, Health::Red);
     }
@@ -269,7 +293,10 @@ mod tests {
         report.state = Some(NodeState::Draining);
         report.drain_left = Some(3);
         let status = node(&facts(Some((&report, Duration::ZERO))));
-        assert_eq!((status.health, status.reason.as_str()), (Health::Yellow, "draining, 3 guilds left"));
+        assert_eq!(
+            (status.health, status.reason.as_str()),
+            (Health::Yellow, "draining, 3 guilds left")
+        );
     }
 
     #[test]
@@ -277,13 +304,29 @@ mod tests {
         let (green, red, unknown) = (Health::Green, Health::Red, Health::Unknown);
         assert_eq!(of(&[(green, "ready"), (green, "ready")], 2).health, Health::Green);
         let one = of(&[(green, "ready"), (red, "lost")], 2);
-        assert_eq!((one.health, one.reason.as_str()), (Health::Yellow, "1 of 2 ready; guilds-1: why"));
-        assert_eq!(of(&[(green, "ready"), (unknown, "lost")], 2).health, Health::Yellow);
+        assert_eq!(
+            (one.health, one.reason.as_str()),
+            (Health::Yellow, "1 of 2 ready; guilds-1: why")
+        );
+        assert_eq!(
+            of(&[(green, "ready"), (unknown, "lost")], 2).health,
+            Health::Yellow
+        );
         assert_eq!(of(&[(red, "lost"), (red, "stopped")], 2).health, Health::Red);
-        assert_eq!(of(&[(unknown, "lost"), (unknown, "lost")], 2).health, Health::Unknown);
+        assert_eq!(
+            of(&[(unknown, "lost"), (unknown, "lost")], 2).health,
+            Health::Unknown
+        );
         assert_eq!(of(&[], 2).health, Health::Red, "none at all");
         let nodes = of(&[(green, "ready")], 1).nodes;
-        let failing = Figures { requests: 100, errors: 6, ..Figures::default() };
-        assert_eq!(cluster("guilds", ServiceKind::Chat, nodes, &[failing], 1).health, Health::Red);
+        let failing = Figures {
+            requests: 100,
+            errors: 6,
+            ..Figures::default()
+        };
+        assert_eq!(
+            cluster("guilds", ServiceKind::Chat, nodes, &[failing], 1).health,
+            Health::Red
+        );
     }
 }

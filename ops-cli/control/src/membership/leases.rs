@@ -78,7 +78,10 @@ impl Leases {
 
     /// How long the lease of a node lasts from `now` on; a node that waits for its place has a full term.
     pub(crate) fn left(&self, member: &Member, now: Instant) -> Duration {
-        let mine = self.membership.member(&member.node).is_some_and(|m| m.incarnation == member.incarnation);
+        let mine = self
+            .membership
+            .member(&member.node)
+            .is_some_and(|m| m.incarnation == member.incarnation);
         match self.until.get(&member.node) {
             Some(until) if mine => until.saturating_duration_since(now),
             _ => TTL,
@@ -177,7 +180,9 @@ pub(crate) fn apply(membership: &mut Membership, change: Change) {
         What::Put(member) => &member.node,
         What::Remove(node) => node,
     };
-    let place = membership.members.binary_search_by(|member| member.node.cmp(name));
+    let place = membership
+        .members
+        .binary_search_by(|member| member.node.cmp(name));
     match (change.what, place) {
         (What::Put(member), Ok(at)) => membership.members[at] = member,
         (What::Put(member), Err(at)) => membership.members.insert(at, member),
@@ -242,8 +247,14 @@ mod tests {
         let now = Instant::now();
         let mut leases = Leases::default();
         heartbeat(&mut leases, member("guilds-0", 1, MemberState::Ready), now);
-        heartbeat(&mut leases, member("guilds-0", 2, MemberState::Starting), now + Duration::from_secs(3));
-        let change = leases.expired(now + TTL).expect("the old life's lease is not renewed by the new one");
+        heartbeat(
+            &mut leases,
+            member("guilds-0", 2, MemberState::Starting),
+            now + Duration::from_secs(3),
+        );
+        let change = leases
+            .expired(now + TTL)
+            .expect("the old life's lease is not renewed by the new one");
         leases.apply(change, now + TTL);
         assert!(leases.membership().members.is_empty());
     }
@@ -254,8 +265,14 @@ mod tests {
         let mut leases = Leases::default();
         heartbeat(&mut leases, member("guilds-0", 2, MemberState::Ready), now);
         let old = member("guilds-0", 1, MemberState::Ready);
-        assert_eq!(heartbeat(&mut leases, old.clone(), now), Decision::Replaced(Incarnation(2)));
-        let leave = LeaseRequest { leave: true, ..beat(old) };
+        assert_eq!(
+            heartbeat(&mut leases, old.clone(), now),
+            Decision::Replaced(Incarnation(2))
+        );
+        let leave = LeaseRequest {
+            leave: true,
+            ..beat(old)
+        };
         assert_eq!(leases.decide(&leave, now), Decision::Nothing);
     }
 
@@ -268,7 +285,10 @@ mod tests {
         };
         let leases = Leases::restored(membership, now);
         assert_eq!(leases.expired(now + TTL - Duration::from_millis(1)), None);
-        assert_eq!(leases.expired(now + TTL).map(|change| change.generation), Some(Generation(10)));
+        assert_eq!(
+            leases.expired(now + TTL).map(|change| change.generation),
+            Some(Generation(10))
+        );
     }
 
     proptest! {

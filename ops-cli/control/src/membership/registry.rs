@@ -79,7 +79,12 @@ impl Registry {
             // Without news the answer is the membership as it is.
             drop(tokio::time::timeout(wait, newer).await);
         }
-        let left = self.inner.leases.lock().await.left(&request.member, Instant::now());
+        let left = self
+            .inner
+            .leases
+            .lock()
+            .await
+            .left(&request.member, Instant::now());
         Ok(LeaseGrant {
             membership: self.membership().as_ref().clone(),
             ttl_ms: u64::try_from(left.as_millis()).unwrap_or(0),
@@ -102,7 +107,9 @@ impl Registry {
         self.inner.journal.append(vec![change.record()]).await?;
         tell(&change);
         leases.apply(change, Instant::now());
-        self.inner.membership.send_replace(Arc::new(leases.membership().clone()));
+        self.inner
+            .membership
+            .send_replace(Arc::new(leases.membership().clone()));
         self.inner.changed.notify_one();
         Ok(())
     }
@@ -204,8 +211,15 @@ mod tests {
     async fn an_answer_waits_for_a_newer_generation_and_what_is_answered_is_on_the_disk() {
         let folder = tempfile::tempdir().unwrap();
         let registry = registry(folder.path());
-        let grant = registry.heartbeat(request(MemberState::Starting, 0, 60_000)).await.unwrap();
-        assert_eq!(grant.membership.generation, Generation(1), "its own change is news");
+        let grant = registry
+            .heartbeat(request(MemberState::Starting, 0, 60_000))
+            .await
+            .unwrap();
+        assert_eq!(
+            grant.membership.generation,
+            Generation(1),
+            "its own change is news"
+        );
         let waiting = registry.heartbeat(request(MemberState::Starting, 1, 60_000));
         let (grant, _) = tokio::join!(waiting, registry.heartbeat(request(MemberState::Ready, 1, 0)));
         assert_eq!(grant.unwrap().membership.generation, Generation(2));
@@ -222,13 +236,25 @@ mod tests {
             let (registry, stop) = (registry.clone(), stop.clone());
             async move { registry.expire(stop).await }
         });
-        registry.heartbeat(request(MemberState::Ready, 0, 0)).await.unwrap();
+        registry
+            .heartbeat(request(MemberState::Ready, 0, 0))
+            .await
+            .unwrap();
         let gone = |membership: &Arc<Membership>| membership.members.is_empty();
         assert_eq!(registry.wait_for(TTL * 2, gone).await, Some(Generation(2)));
-        registry.heartbeat(request(MemberState::Ready, 2, 0)).await.unwrap();
-        let leave = LeaseRequest { leave: true, ..request(MemberState::Draining, 3, 0) };
+        registry
+            .heartbeat(request(MemberState::Ready, 2, 0))
+            .await
+            .unwrap();
+        let leave = LeaseRequest {
+            leave: true,
+            ..request(MemberState::Draining, 3, 0)
+        };
         let grant = registry.heartbeat(leave).await.unwrap();
-        assert_eq!((grant.membership.generation, grant.membership.members.len()), (Generation(4), 0));
+        assert_eq!(
+            (grant.membership.generation, grant.membership.members.len()),
+            (Generation(4), 0)
+        );
         stop.cancel();
         task.await.unwrap();
     }

@@ -77,7 +77,10 @@ impl Desk {
         current: watch::Sender<Option<Operation>>,
         stop: CancellationToken,
     ) -> Self {
-        let runs = runs.into_iter().map(|run| (run.operation.id.clone(), run)).collect();
+        let runs = runs
+            .into_iter()
+            .map(|run| (run.operation.id.clone(), run))
+            .collect();
         let (changes, _) = broadcast::channel(CHANGES);
         let desk = Self {
             inner: Arc::new(Inner {
@@ -106,7 +109,12 @@ impl Desk {
 
     /// Goes on with what a crash interrupted.
     pub(crate) fn resume(&self) {
-        let open: Vec<String> = self.all().into_iter().filter(|o| !o.state.ended()).map(|o| o.id).collect();
+        let open: Vec<String> = self
+            .all()
+            .into_iter()
+            .filter(|o| !o.state.ended())
+            .map(|o| o.id)
+            .collect();
         for id in open {
             info!(event.action = "operation-resumed", labels.op_id = %id, "operation goes on after a restart of the control plane");
             self.execute(id);
@@ -121,13 +129,19 @@ impl Desk {
 
     /// All operations, newest first.
     pub(crate) fn all(&self) -> Vec<Operation> {
-        self.runs().values().rev().map(|run| run.operation.clone()).collect()
+        self.runs()
+            .values()
+            .rev()
+            .map(|run| run.operation.clone())
+            .collect()
     }
 
     /// One operation.
     pub(crate) fn one(&self, id: &str) -> Result<Operation, Refusal> {
         let runs = self.runs();
-        let run = runs.get(id).ok_or_else(|| Refusal::UnknownOperation(id.to_owned()))?;
+        let run = runs
+            .get(id)
+            .ok_or_else(|| Refusal::UnknownOperation(id.to_owned()))?;
         Ok(run.operation.clone())
     }
 
@@ -175,12 +189,21 @@ impl Desk {
             return Err(Refusal::Gate(closed));
         }
         let id = new_id();
-        let run = Run::new(id.clone(), key.to_owned(), request, self.next_fence(), targets, gates.lines);
+        let run = Run::new(
+            id.clone(),
+            key.to_owned(),
+            request,
+            self.next_fence(),
+            targets,
+            gates.lines,
+        );
         if dry_run {
             return Ok(run.operation);
         }
         self.audit(&run.operation, "intent").await?;
-        self.write(&run).await.map_err(|error| Refusal::Unwritable(error.to_string()))?;
+        self.write(&run)
+            .await
+            .map_err(|error| Refusal::Unwritable(error.to_string()))?;
         let operation = run.operation.clone();
         info!(
             event.action = "operation-started",
@@ -204,10 +227,22 @@ impl Desk {
         }
         let action = format!("abort {}", operation.request.cluster);
         let entry = audit::entry(by, &action, &operation.request.reason, "intent", Some(id));
-        self.inner.audit.record(entry).await.map_err(|error| Refusal::Unwritable(error.to_string()))?;
-        self.change(id, Run::abort).await.map_err(|error| Refusal::Unwritable(error.to_string()))?;
+        self.inner
+            .audit
+            .record(entry)
+            .await
+            .map_err(|error| Refusal::Unwritable(error.to_string()))?;
+        self.change(id, Run::abort)
+            .await
+            .map_err(|error| Refusal::Unwritable(error.to_string()))?;
         // The executor lets go of a drain that it waits for.
-        if let Some(abort) = self.inner.aborts.lock().unwrap_or_else(PoisonError::into_inner).get(id) {
+        if let Some(abort) = self
+            .inner
+            .aborts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(id)
+        {
             abort.cancel();
         }
         self.one(id)
@@ -222,7 +257,9 @@ impl Desk {
     pub(crate) async fn change(&self, id: &str, change: impl FnOnce(&mut Run)) -> Result<(), JournalError> {
         // One change at a time: an abort and an outcome must not overwrite one another.
         let turn = self.inner.submitting.lock().await;
-        let Some(mut run) = self.run(id) else { return Ok(()) };
+        let Some(mut run) = self.run(id) else {
+            return Ok(());
+        };
         change(&mut run);
         self.write(&run).await?;
         self.put(run);
@@ -254,7 +291,11 @@ impl Desk {
         if let Err(refusal) = self.audit(&run.operation, outcome).await {
             error!(error = %refusal, labels.op_id = %id, "cannot write the outcome to the audit log");
         }
-        self.inner.aborts.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+        self.inner
+            .aborts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(id);
     }
 
     fn execute(&self, id: String) {
@@ -263,15 +304,23 @@ impl Desk {
         if run.operation.state == OperationState::Aborting {
             abort.cancel();
         }
-        self.inner.aborts.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), abort.clone());
+        self.inner
+            .aborts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(id.clone(), abort.clone());
         let request = &run.operation.request;
         let order = Order {
             operation: id,
             fence: run.operation.fence,
-            drain_limit: request.drain_timeout_ms.map_or(DRAIN_LIMIT, Duration::from_millis),
+            drain_limit: request
+                .drain_timeout_ms
+                .map_or(DRAIN_LIMIT, Duration::from_millis),
         };
         let (desk, hands, stop) = (self.clone(), self.inner.hands.clone(), self.inner.stop.clone());
-        self.inner.tasks.spawn(executor::execute(desk, hands, order, request.mode, abort, stop));
+        self.inner
+            .tasks
+            .spawn(executor::execute(desk, hands, order, request.mode, abort, stop));
     }
 
     /// All nodes of the cluster, and those to restart in the order of their turn: unwell ones first.
@@ -305,12 +354,25 @@ impl Desk {
             Some(error) if outcome == "failure" => format!("{}: {error}", request.reason),
             _ => request.reason.clone(),
         };
-        let entry = audit::entry(&request.by, &format!("restart {what}"), &reason, outcome, Some(&operation.id));
-        self.inner.audit.record(entry).await.map_err(|error| Refusal::Unwritable(error.to_string()))
+        let entry = audit::entry(
+            &request.by,
+            &format!("restart {what}"),
+            &reason,
+            outcome,
+            Some(&operation.id),
+        );
+        self.inner
+            .audit
+            .record(entry)
+            .await
+            .map_err(|error| Refusal::Unwritable(error.to_string()))
     }
 
     async fn write(&self, run: &Run) -> Result<(), JournalError> {
-        self.inner.journal.append(vec![Record::Operation(Box::new(run.clone()))]).await
+        self.inner
+            .journal
+            .append(vec![Record::Operation(Box::new(run.clone()))])
+            .await
     }
 
     fn put(&self, run: Run) {
@@ -337,7 +399,12 @@ impl Desk {
     }
 
     fn next_fence(&self) -> u64 {
-        self.runs().values().map(|run| run.operation.fence).max().unwrap_or(0) + 1
+        self.runs()
+            .values()
+            .map(|run| run.operation.fence)
+            .max()
+            .unwrap_or(0)
+            + 1
     }
 
     fn runs(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Run>> {
@@ -347,5 +414,9 @@ impl Desk {
 
 /// `op_`, the time, and a little chance: sorts by age.
 fn new_id() -> String {
-    format!("op_{:011x}{:04x}", Timestamp::now().as_millisecond(), rand::random::<u16>())
+    format!(
+        "op_{:011x}{:04x}",
+        Timestamp::now().as_millisecond(),
+        rand::random::<u16>()
+    )
 }

@@ -63,7 +63,11 @@ impl Gates {
 fn others_ready(scene: &Scene<'_>) -> Result<(), String> {
     let first = scene.targets.first();
     for node in scene.cluster_nodes.iter().filter(|node| Some(*node) != first) {
-        let member = scene.membership.members.iter().find(|member| member.node.as_str() == node);
+        let member = scene
+            .membership
+            .members
+            .iter()
+            .find(|member| member.node.as_str() == node);
         match member.map(|member| member.state) {
             Some(MemberState::Ready) => {}
             Some(state) => return Err(format!("{node} is {}", format!("{state:?}").to_lowercase())),
@@ -94,7 +98,10 @@ mod tests {
             address: "127.0.0.1:1".parse().unwrap(),
             admin: "127.0.0.1:2".parse().unwrap(),
         };
-        Membership { generation: Generation(1), members: nodes.iter().map(member).collect() }
+        Membership {
+            generation: Generation(1),
+            members: nodes.iter().map(member).collect(),
+        }
     }
 
     fn ask(mode: Mode, nodes: &[(&str, MemberState)]) -> Option<String> {
@@ -109,8 +116,12 @@ mod tests {
             dry_run: false,
         };
         let membership = membership(nodes);
-        let scene =
-            Scene { membership: &membership, cluster_nodes: &all, targets: &all, supervisor: Ok(()) };
+        let scene = Scene {
+            membership: &membership,
+            cluster_nodes: &all,
+            targets: &all,
+            supervisor: Ok(()),
+        };
         Gates::ask(&request, &scene).closed
     }
 
@@ -118,11 +129,21 @@ mod tests {
     fn the_first_one_may_be_ill_and_no_other() {
         let data = ("data-0", MemberState::Ready);
         let ready = |node| (node, MemberState::Ready);
-        assert_eq!(ask(Mode::Rolling, &[data, ready("guilds-0"), ready("guilds-1")]), None);
+        assert_eq!(
+            ask(Mode::Rolling, &[data, ready("guilds-0"), ready("guilds-1")]),
+            None
+        );
         assert_eq!(ask(Mode::Rolling, &[data, ready("guilds-1")]), None);
-        let closed = ask(Mode::Rolling, &[data, ready("guilds-0"), ("guilds-1", MemberState::Starting)]);
+        let closed = ask(
+            Mode::Rolling,
+            &[data, ready("guilds-0"), ("guilds-1", MemberState::Starting)],
+        );
         assert_eq!(closed.as_deref(), Some("others-ready: guilds-1 is starting"));
-        assert_eq!(ask(Mode::Cold, &[]), None, "cold is for when nothing works any more");
+        assert_eq!(
+            ask(Mode::Cold, &[]),
+            None,
+            "cold is for when nothing works any more"
+        );
         let closed = ask(Mode::Rolling, &[ready("guilds-0"), ready("guilds-1")]);
         assert_eq!(closed.as_deref(), Some("data-ready: no data node is ready"));
     }

@@ -34,8 +34,13 @@ const SETTLE_LIMIT: Duration = Duration::from_secs(15);
 const BAKE: Duration = Duration::from_secs(1);
 
 /// Who must have seen a node that is back, before the next one goes.
-const WITNESSES: [Cluster; 5] =
-    [Cluster::Guilds, Cluster::Presence, Cluster::Sessions, Cluster::Gateway, Cluster::Api];
+const WITNESSES: [Cluster; 5] = [
+    Cluster::Guilds,
+    Cluster::Presence,
+    Cluster::Sessions,
+    Cluster::Gateway,
+    Cluster::Api,
+];
 
 /// The hands of all operations. Cheap to share.
 #[derive(Debug, Clone)]
@@ -58,7 +63,9 @@ impl Hands {
     /// Waits until the others of its cluster are ready, and sees which life of `node` there is.
     pub(crate) async fn look(&self, node: &str, wait_for_others: bool) -> Outcome {
         let cluster = chat_cluster(node);
-        let nodes: Vec<String> = cluster.map(|cluster| self.targets.topology.nodes(cluster).collect()).unwrap_or_default();
+        let nodes: Vec<String> = cluster
+            .map(|cluster| self.targets.topology.nodes(cluster).collect())
+            .unwrap_or_default();
         if wait_for_others {
             let ready = |membership: &Arc<chat_proto::Membership>| {
                 nodes.iter().filter(|other| *other != node).all(|other| {
@@ -67,7 +74,9 @@ impl Hands {
                 })
             };
             if self.registry.wait_for(OTHERS_LIMIT, ready).await.is_none() {
-                return failed(format!("another node of its cluster was not ready within {OTHERS_LIMIT:?}"));
+                return failed(format!(
+                    "another node of its cluster was not ready within {OTHERS_LIMIT:?}"
+                ));
             }
         }
         let process = match self.process(node).await {
@@ -75,8 +84,14 @@ impl Hands {
             Err(reason) => return Outcome::Failed(reason),
         };
         // A single node has nobody to hand over to, a process of the platform nothing to hand over.
-        let health = if nodes.is_empty() { None } else { self.health_of_ready(node).await };
-        let ready = health.as_ref().is_some_and(|health| health.state == NodeState::Ready);
+        let health = if nodes.is_empty() {
+            None
+        } else {
+            self.health_of_ready(node).await
+        };
+        let ready = health
+            .as_ref()
+            .is_some_and(|health| health.state == NodeState::Ready);
         Outcome::Seen {
             process: process.incarnation,
             life: health.map_or(0, |health| health.incarnation.0),
@@ -85,7 +100,12 @@ impl Hands {
     }
 
     /// Drains a life and waits until nothing is left; `progress` hears what it held and what is left.
-    pub(crate) async fn drain(&self, step: &Step, order: &Order, mut progress: impl FnMut(u64, u64)) -> Outcome {
+    pub(crate) async fn drain(
+        &self,
+        step: &Step,
+        order: &Order,
+        mut progress: impl FnMut(u64, u64),
+    ) -> Outcome {
         let request = DrainRequest {
             operation: order.operation.clone(),
             fence: order.fence,
@@ -194,7 +214,9 @@ impl Hands {
                 return Outcome::Done;
             };
             if Instant::now() >= deadline {
-                return failed(format!("{behind} has not seen generation {generation} within {SETTLE_LIMIT:?}"));
+                return failed(format!(
+                    "{behind} has not seen generation {generation} within {SETTLE_LIMIT:?}"
+                ));
             }
             tokio::time::sleep(LOOK).await;
         }
@@ -234,7 +256,10 @@ impl Hands {
         let membership = self.registry.membership();
         for cluster in WITNESSES {
             for member in membership.ready(cluster) {
-                let seen = self.health(member.node.as_str()).await.map(|health| health.generation);
+                let seen = self
+                    .health(member.node.as_str())
+                    .await
+                    .map(|health| health.generation);
                 if seen < Some(generation) {
                     return Some(member.node.clone());
                 }
@@ -264,11 +289,18 @@ impl Hands {
 
     fn admin(&self, node: &str) -> Result<chat_admin::AdminClient, String> {
         let membership = self.registry.membership();
-        self.targets.admin(node, &membership).ok_or_else(|| "its admin port is not known".to_owned())
+        self.targets
+            .admin(node, &membership)
+            .ok_or_else(|| "its admin port is not known".to_owned())
     }
 
     async fn process(&self, node: &str) -> Result<Process, String> {
-        let listing = self.targets.supervisor.list().await.map_err(|error| error.to_string())?;
+        let listing = self
+            .targets
+            .supervisor
+            .list()
+            .await
+            .map_err(|error| error.to_string())?;
         let process = listing.process(node).cloned();
         process.ok_or_else(|| "the supervisor has no such process".to_owned())
     }

@@ -190,7 +190,11 @@ impl Machine {
     /// What is to be done now: one action when rolling; cold, the same one for each node that is that far.
     /// Nothing: it has ended.
     pub(crate) fn next(&self) -> Vec<Action> {
-        let open = self.steps.iter().enumerate().filter(|(_, step)| !step.phase.ended());
+        let open = self
+            .steps
+            .iter()
+            .enumerate()
+            .filter(|(_, step)| !step.phase.ended());
         let actions = open.clone().filter_map(|(index, step)| step.phase.action(index));
         match self.mode {
             Mode::Rolling => actions.take(1).collect(),
@@ -198,7 +202,9 @@ impl Machine {
                 let Some(first) = open.map(|(_, step)| step.phase).min() else {
                     return Vec::new();
                 };
-                actions.filter(|action| self.steps[action.step()].phase == first).collect()
+                actions
+                    .filter(|action| self.steps[action.step()].phase == first)
+                    .collect()
             }
         }
     }
@@ -206,15 +212,28 @@ impl Machine {
     /// Takes in how an action ended. An outcome that fits nothing (a late one) changes nothing.
     pub(crate) fn ended(&mut self, action: &Action, outcome: Outcome) {
         let index = action.step();
-        let Some(step) = self.steps.get_mut(index) else { return };
+        let Some(step) = self.steps.get_mut(index) else {
+            return;
+        };
         if step.phase.action(index).as_ref() != Some(action) {
             return;
         }
         let phase = match (action, outcome) {
-            (Action::Look(_), Outcome::Seen { process, life, drains }) => {
+            (
+                Action::Look(_),
+                Outcome::Seen {
+                    process,
+                    life,
+                    drains,
+                },
+            ) => {
                 step.process = process;
                 step.life = life;
-                if drains && self.mode == Mode::Rolling { Phase::Draining } else { Phase::Stopping }
+                if drains && self.mode == Mode::Rolling {
+                    Phase::Draining
+                } else {
+                    Phase::Stopping
+                }
             }
             (Action::Look(_), Outcome::Failed(reason)) => self.fail(index, reason, Phase::Failed),
             (Action::Look(_), _) => return,
@@ -226,7 +245,11 @@ impl Machine {
                 if let Outcome::Failed(reason) = outcome {
                     self.fail(index, reason, Phase::Failed);
                 }
-                if self.error.is_some() { Phase::Failed } else { Phase::Skipped }
+                if self.error.is_some() {
+                    Phase::Failed
+                } else {
+                    Phase::Skipped
+                }
             }
             // It may be stopped or still drained: nobody knows.
             (Action::Stop(_), Outcome::Failed(reason)) => self.fail(index, reason, Phase::Undraining),

@@ -38,8 +38,15 @@ struct World {
 
 impl World {
     fn new(count: usize) -> Self {
-        let node = Node { life: 1, up: true, drained: false };
-        Self { nodes: vec![node; count], kills: BTreeMap::new() }
+        let node = Node {
+            life: 1,
+            up: true,
+            drained: false,
+        };
+        Self {
+            nodes: vec![node; count],
+            kills: BTreeMap::new(),
+        }
     }
 
     fn carry_out(&mut self, machine: &Machine, action: &Action) -> Outcome {
@@ -47,7 +54,11 @@ impl World {
         let step = &machine.steps()[index];
         let node = &mut self.nodes[index];
         match action {
-            Action::Look(_) => Outcome::Seen { process: node.life, life: node.life, drains: node.up },
+            Action::Look(_) => Outcome::Seen {
+                process: node.life,
+                life: node.life,
+                drains: node.up,
+            },
             Action::Drain(_) if node.life != step.life => Outcome::Replaced,
             Action::Drain(_) => {
                 node.drained = true;
@@ -104,7 +115,8 @@ fn luck() -> impl Strategy<Value = Luck> {
 
 /// Nodes that serve less by our hand.
 fn disturbed(machine: &Machine) -> usize {
-    let by_us = |phase| !matches!(phase, Phase::Pending | Phase::Settling | Phase::Baking) && !Phase::ended(phase);
+    let by_us =
+        |phase| !matches!(phase, Phase::Pending | Phase::Settling | Phase::Baking) && !Phase::ended(phase);
     machine.steps().iter().filter(|step| by_us(step.phase)).count()
 }
 
@@ -172,7 +184,10 @@ fn drive(machine: &mut Machine, world: &mut World, until: impl Fn(&Action) -> bo
 }
 
 fn three(mode: Mode) -> (Machine, World) {
-    (Machine::new(mode, ["a-0", "a-1", "a-2"].map(str::to_owned)), World::new(3))
+    (
+        Machine::new(mode, ["a-0", "a-1", "a-2"].map(str::to_owned)),
+        World::new(3),
+    )
 }
 
 #[test]
@@ -203,15 +218,23 @@ fn an_abort_finishes_the_node_that_is_down_and_touches_no_other() {
     assert_eq!(machine.next(), [Action::Start(0)]);
     assert_eq!(drive(&mut machine, &mut world, |_| false), None);
     assert_eq!(machine.state(), OperationState::Aborted);
-    assert_eq!(world.nodes.iter().map(|node| node.life).collect::<Vec<_>>(), [2, 1, 1]);
+    assert_eq!(
+        world.nodes.iter().map(|node| node.life).collect::<Vec<_>>(),
+        [2, 1, 1]
+    );
 }
 
 #[test]
 fn cold_stops_all_before_it_starts_any() {
     let (mut machine, mut world) = three(Mode::Cold);
-    drive(&mut machine, &mut world, |action| matches!(action, Action::Start(_)));
+    drive(&mut machine, &mut world, |action| {
+        matches!(action, Action::Start(_))
+    });
     assert!(world.nodes.iter().all(|node| !node.up));
-    assert_eq!(machine.next(), [Action::Start(0), Action::Start(1), Action::Start(2)]);
+    assert_eq!(
+        machine.next(),
+        [Action::Start(0), Action::Start(1), Action::Start(2)]
+    );
     assert_eq!(drive(&mut machine, &mut world, |_| false), None);
     assert_eq!(machine.state(), OperationState::Completed);
 }

@@ -37,7 +37,11 @@ impl Run {
             started: None,
             ended: None,
         };
-        let state = if request.dry_run { OperationState::Planned } else { OperationState::Running };
+        let state = if request.dry_run {
+            OperationState::Planned
+        } else {
+            OperationState::Running
+        };
         Self {
             machine: Machine::new(request.mode, nodes.clone()),
             operation: Operation {

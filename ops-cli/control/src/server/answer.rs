@@ -17,7 +17,12 @@ pub(crate) struct No(Problem);
 
 impl No {
     /// `kind` is what scripts may match.
-    pub(crate) fn new(status: StatusCode, kind: &str, title: impl Into<String>, hint: impl Into<String>) -> Self {
+    pub(crate) fn new(
+        status: StatusCode,
+        kind: &str,
+        title: impl Into<String>,
+        hint: impl Into<String>,
+    ) -> Self {
         Self(Problem {
             kind: kind.to_owned(),
             title: title.into(),
@@ -43,20 +48,29 @@ impl From<Refusal> for No {
         let title = refusal.to_string();
         let new = |status, kind, hint: &str| Self::new(status, kind, title.clone(), hint);
         match refusal {
-            Refusal::UnknownCluster(_) => {
-                new(StatusCode::NOT_FOUND, "unknown-cluster", "`ops status` lists the clusters")
-            }
-            Refusal::UnknownNode(_) => new(StatusCode::NOT_FOUND, "unknown-node", "`ops nodes` lists the nodes"),
-            Refusal::UnknownOperation(_) => {
-                new(StatusCode::NOT_FOUND, "unknown-operation", "`ops op list` lists the operations")
-            }
+            Refusal::UnknownCluster(_) => new(
+                StatusCode::NOT_FOUND,
+                "unknown-cluster",
+                "`ops status` lists the clusters",
+            ),
+            Refusal::UnknownNode(_) => new(
+                StatusCode::NOT_FOUND,
+                "unknown-node",
+                "`ops nodes` lists the nodes",
+            ),
+            Refusal::UnknownOperation(_) => new(
+                StatusCode::NOT_FOUND,
+                "unknown-operation",
+                "`ops op list` lists the operations",
+            ),
             Refusal::Itself => new(
                 StatusCode::CONFLICT,
                 "gate",
                 "end its process: the supervisor starts it again, and nothing else stops meanwhile",
             ),
             Refusal::Conflict { ref id, .. } => {
-                let hint = format!("wait for it with `ops op watch {id}`, or end it with `ops op abort {id}`");
+                let hint =
+                    format!("wait for it with `ops op watch {id}`, or end it with `ops op abort {id}`");
                 let mut no = new(StatusCode::CONFLICT, "conflict", &hint);
                 no.0.operation = Some(id.clone());
                 no
@@ -102,10 +116,16 @@ impl From<AccountError> for No {
     fn from(error: AccountError) -> Self {
         let (status, kind, hint) = match error {
             AccountError::Invalid(_) => (StatusCode::BAD_REQUEST, "invalid", "correct it"),
-            AccountError::Unknown(_) => (StatusCode::NOT_FOUND, "unknown-account", "`ops user list` lists them"),
-            AccountError::Unavailable(_) => {
-                (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "see `ops status data`, and try again")
-            }
+            AccountError::Unknown(_) => (
+                StatusCode::NOT_FOUND,
+                "unknown-account",
+                "`ops user list` lists them",
+            ),
+            AccountError::Unavailable(_) => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "unavailable",
+                "see `ops status data`, and try again",
+            ),
             AccountError::Unwritable(_) => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "unwritable",

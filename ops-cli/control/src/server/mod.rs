@@ -45,7 +45,10 @@ pub(crate) fn router(api: Arc<Api>) -> Router {
         .route("/v1/operations/{id}", get(routes::operation))
         .route("/v1/operations/{id}/abort", post(routes::abort))
         .route("/v1/audit", get(routes::audit))
-        .route("/v1/accounts", get(routes::accounts).post(routes::create_accounts))
+        .route(
+            "/v1/accounts",
+            get(routes::accounts).post(routes::create_accounts),
+        )
         .route("/v1/accounts/{id}/token", post(routes::create_token))
         .route("/v1/membership", get(routes::membership))
         .layer(middleware::from_fn_with_state(api.clone(), token::operator));

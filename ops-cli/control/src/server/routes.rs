@@ -71,7 +71,10 @@ pub(crate) async fn submit(
     headers: HeaderMap,
     body: Body<NewOperation>,
 ) -> Result<(StatusCode, Json<Operation>), No> {
-    let key = headers.get("idempotency-key").and_then(|key| key.to_str().ok()).unwrap_or_default();
+    let key = headers
+        .get("idempotency-key")
+        .and_then(|key| key.to_str().ok())
+        .unwrap_or_default();
     if key.is_empty() || key.len() > MAX_TEXT {
         return Err(No::new(
             StatusCode::BAD_REQUEST,
@@ -90,7 +93,11 @@ pub(crate) async fn submit(
         .map(|node| (node.name.clone(), node.health))
         .collect();
     let operation = api.desk.submit(request, key, &unwell).await?;
-    let status = if operation.state == OperationState::Planned { StatusCode::OK } else { StatusCode::ACCEPTED };
+    let status = if operation.state == OperationState::Planned {
+        StatusCode::OK
+    } else {
+        StatusCode::ACCEPTED
+    };
     Ok((status, Json(operation)))
 }
 
@@ -108,7 +115,10 @@ pub(crate) async fn audit(State(api): State<Arc<Api>>, Query(limit): Query<Limit
     Json(api.audit.newest(limit.limit))
 }
 
-pub(crate) async fn accounts(State(api): State<Arc<Api>>, Query(after): Query<After>) -> Answer<Vec<Account>> {
+pub(crate) async fn accounts(
+    State(api): State<Arc<Api>>,
+    Query(after): Query<After>,
+) -> Answer<Vec<Account>> {
     Ok(Json(api.accounts.list(&after.after).await?))
 }
 
@@ -128,7 +138,10 @@ pub(crate) async fn create_token(
 ) -> Result<(StatusCode, Json<Account>), No> {
     let by = read(body)?.by;
     text("by", &by, 1)?;
-    Ok((StatusCode::CREATED, Json(api.accounts.create_token(&id, &by).await?)))
+    Ok((
+        StatusCode::CREATED,
+        Json(api.accounts.create_token(&id, &by).await?),
+    ))
 }
 
 fn read<T>(body: Body<T>) -> Result<T, No> {

@@ -25,10 +25,24 @@ pub(crate) async fn fabric(State(api): State<Arc<Api>>, request: Request, next: 
 
 async fn check(wanted: &str, hint: &str, request: Request, next: Next) -> Response {
     let header = request.headers().get(header::AUTHORIZATION);
-    let shown = header.and_then(|value| value.to_str().ok()).and_then(|value| value.strip_prefix("Bearer "));
+    let shown = header
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.strip_prefix("Bearer "));
     match shown {
         Some(shown) if bool::from(shown.as_bytes().ct_eq(wanted.as_bytes())) => next.run(request).await,
-        Some(_) => No::new(StatusCode::UNAUTHORIZED, "unauthorized", "the token is wrong", hint).into_response(),
-        None => No::new(StatusCode::UNAUTHORIZED, "unauthorized", "a token is needed", hint).into_response(),
+        Some(_) => No::new(
+            StatusCode::UNAUTHORIZED,
+            "unauthorized",
+            "the token is wrong",
+            hint,
+        )
+        .into_response(),
+        None => No::new(
+            StatusCode::UNAUTHORIZED,
+            "unauthorized",
+            "a token is needed",
+            hint,
+        )
+        .into_response(),
     }
 }

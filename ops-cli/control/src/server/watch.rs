@@ -22,27 +22,33 @@ pub(crate) async fn watch(State(api): State<Arc<Api>>) -> Response {
     let mut pictures = api.pictures.clone();
     pictures.mark_changed();
     let changes = api.desk.changes();
-    let events = stream::unfold((api, pictures, changes), |(api, mut pictures, mut changes)| async move {
-        let event = tokio::select! {
-            () = api.stop.cancelled() => return None,
-            changed = pictures.changed() => {
-                changed.ok()?;
-                let picture = pictures.borrow_and_update().clone();
-                event("fleet", picture.as_ref())
-            }
-            change = changes.recv() => match change {
-                Ok(operation) => event("operation", &operation),
-                // It watches too slowly; the next picture has the operation as it is by then.
-                Err(RecvError::Lagged(_)) => ": behind\n\n".to_owned(),
-                Err(RecvError::Closed) => return None,
-            },
-            () = tokio::time::sleep(HEARTBEAT) => ": alive\n\n".to_owned(),
-        };
-        Some((Ok::<_, Infallible>(Bytes::from(event)), (api, pictures, changes)))
-    });
+    let events = stream::unfold(
+        (api, pictures, changes),
+        |(api, mut pictures, mut changes)| async move {
+            let event = tokio::select! {
+                () = api.stop.cancelled() => return None,
+                changed = pictures.changed() => {
+                    changed.ok()?;
+                    let picture = pictures.borrow_and_update().clone();
+                    event("fleet", picture.as_ref())
+                }
+                change = changes.recv() => match change {
+                    Ok(operation) => event("operation", &operation),
+                    // It watches too slowly; the next picture has the operation as it is by then.
+                    Err(RecvError::Lagged(_)) => ": behind\n\n".to_owned(),
+                    Err(RecvError::Closed) => return None,
+                },
+                () = tokio::time::sleep(HEARTBEAT) => ": alive\n\n".to_owned(),
+            };
+            Some((Ok::<_, Infallible>(Bytes::from(event)), (api, pictures, changes)))
+        },
+    );
     let mut response = Response::new(Body::from_stream(events));
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/event-stream"),
+    );
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }

@@ -11,6 +11,7 @@
 mod accounts;
 mod audit;
 pub mod control;
+pub mod direct;
 pub mod folder;
 mod health;
 mod journal;

@@ -5,4 +5,6 @@ mod platform;
 mod samples;
 mod verdict;
 
-pub(crate) use observer::{Observer, Targets};
+pub(crate) use observer::{Observer, Targets, report};
+pub(crate) use samples::Figures;
+pub(crate) use verdict::{Facts, cluster, node};

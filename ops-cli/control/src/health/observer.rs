@@ -299,7 +299,8 @@ async fn ask(
     }
 }
 
-fn report(health: NodeHealth) -> Report {
+/// A node's own account, as the verdict wants it.
+pub(crate) fn report(health: NodeHealth) -> Report {
     let failed = health.checks.iter().find(|check| !check.ok);
     Report {
         state: Some(health.state),

@@ -35,11 +35,10 @@ pub(crate) async fn punt(http: &reqwest::Client, base: &str, limit: Duration) ->
 
 fn read_punt(metrics: &str) -> Report {
     let sum = |name: &str| total(metrics, name);
-    let lost = sum("punt_events_lost_total") + sum("punt_events_dropped_total");
-    let events = sum("punt_events_in_total");
     Report {
-        requests: events as u64,
-        errors: lost as u64,
+        requests: sum("punt_received_events_total") as u64,
+        // Lost, each with a reason in punt's own statistics.
+        errors: sum("punt_dropped_events_total") as u64,
         queue: sum("punt_buffer_events") as u64,
         holds: sum("punt_buffer_bytes") as u64,
         holds_unit: "buffered bytes".to_owned(),

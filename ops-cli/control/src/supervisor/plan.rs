@@ -115,7 +115,11 @@ fn write_files(folder: &Folder, topology: &Topology, file: &StackFile) -> io::Re
     folder::token(&folder.fabric_token())?;
     folder::token(&folder.control_token())?;
     folder::write_private(&folder.topology(), topology.to_toml().as_bytes())?;
-    let config = punt::config(folder, &file.store, &file.syslog);
+    let metrics = file.endpoints.iter().find(|endpoint| endpoint.name == "punt-0");
+    let metrics = metrics
+        .map(|endpoint| endpoint.address.as_str())
+        .unwrap_or("127.0.0.1:0");
+    let config = punt::config(folder, &file.store, &file.syslog, metrics);
     folder::write_private(&folder.punt_config(), config.as_bytes())?;
     let json = serde_json::to_vec_pretty(file).map_err(io::Error::other)?;
     folder::write_private(&StackFile::path(folder.root()), &json)

@@ -8,6 +8,7 @@ use ops_control::topology::Topology;
 
 use crate::context::Context;
 use crate::failure::{Code, Failure, Outcome};
+use crate::output;
 
 /// Runs the stack in the foreground, without a word.
 #[derive(Debug, Args)]
@@ -24,9 +25,9 @@ pub(crate) struct Supervise {
 
 impl Supervise {
     pub(crate) fn run(self, context: &Context) -> Outcome {
-        if self.own_session {
+        if self.own_session && let Err(error) = nix::unistd::setsid() {
             // It fails only for who leads a group already, and then there is no terminal to get rid of.
-            drop(nix::unistd::setsid());
+            output::say(&format!("cannot lead a session of its own: {error}"));
         }
         let topology = read_topology(self.topology.as_deref())?;
         let folder = context.folder();

@@ -210,8 +210,10 @@ async fn end(mut child: Child, supervisor: &SupervisorClient) {
 fn terminate(child: &Child) {
     if let Some(pid) = child.id().and_then(|pid| i32::try_from(pid).ok()) {
         let pid = nix::unistd::Pid::from_raw(pid);
-        // It may be gone already.
-        drop(nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM));
+        match nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM) {
+            Ok(()) | Err(nix::errno::Errno::ESRCH) => {}
+            Err(error) => output::say(&format!("cannot end the supervisor: {error}")),
+        }
     }
 }
 

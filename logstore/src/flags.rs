@@ -52,6 +52,9 @@ pub struct Flags {
     /// Most bulk requests at once; beyond it the answer is 429, and the client waits and sends again.
     #[arg(long, value_name = "N", default_value_t = Limits::default().max_bulk_in_flight, help_heading = "Limits")]
     pub max_bulk_in_flight: usize,
+    /// Most bytes of bulk requests at once, as they come in; beyond it the answer is 429.
+    #[arg(long, value_name = "BYTES", default_value_t = Limits::default().max_bulk_bytes, help_heading = "Limits")]
+    pub max_bulk_bytes: usize,
     /// Most searches at once; 64 times as many may wait, beyond that the answer is 429.
     #[arg(long, value_name = "N", default_value_t = Limits::default().max_search_in_flight, help_heading = "Limits")]
     pub max_search_in_flight: usize,
@@ -95,6 +98,12 @@ impl Flags {
                 self.writer_memory, self.writer_threads
             ));
         }
+        if self.max_bulk_bytes < self.max_content_length {
+            return Err(format!(
+                "--max-bulk-bytes {} is less than --max-content-length {}: one full request would never fit",
+                self.max_bulk_bytes, self.max_content_length
+            ));
+        }
         for (flag, value) in [
             ("--max-bulk-in-flight", self.max_bulk_in_flight),
             ("--max-search-in-flight", self.max_search_in_flight),
@@ -110,6 +119,7 @@ impl Flags {
             max_buckets: self.max_buckets,
             max_result_window: self.max_result_window,
             max_bulk_in_flight: self.max_bulk_in_flight,
+            max_bulk_bytes: self.max_bulk_bytes,
             max_search_in_flight: self.max_search_in_flight,
             max_fields: self.max_fields,
             writer_memory: self.writer_memory,

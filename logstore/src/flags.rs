@@ -10,19 +10,23 @@ use crate::engine::settings::duration;
 use crate::limits::Limits;
 use crate::present::Presented;
 
-/// The embedded log store: tantivy behind the Elasticsearch REST API.
-///
-/// It answers on http://ADDR like an Elasticsearch 7.17 of one node, so that shippers, Grafana and curl work as
-/// they are:
-///
-///     logstored --data ./logs
-///     curl -H content-type:application/x-ndjson --data-binary @logs.ndjson localhost:9200/logs/_bulk
-///     curl 'localhost:9200/logs/_search?q=log.level:error&sort=@timestamp:desc'
-///
-/// What it acknowledged is on disk and survives a crash. The address it listens on is written to
-/// DATA/http.addr, which helps with port 0.
+/// What `--help` says before the flags.
+const ABOUT: &str = "\
+The embedded log store: tantivy behind the Elasticsearch REST API.
+
+It answers on http://ADDR like an Elasticsearch 7.17 of one node, so that shippers, Grafana and curl work as
+they are:
+
+    logstored --data ./logs
+    curl -H content-type:application/x-ndjson --data-binary @logs.ndjson localhost:9200/logs/_bulk
+    curl 'localhost:9200/logs/_search?q=log.level:error&sort=@timestamp:desc'
+
+What it acknowledged is on disk and survives a crash. The address it listens on is written to DATA/http.addr,
+which helps with port 0. SIGTERM stops it in order; a kill costs only a replay at the next start.";
+
+/// The command line.
 #[derive(Debug, Parser)]
-#[command(name = "logstored", version, verbatim_doc_comment)]
+#[command(name = "logstored", version, about = "The embedded log store: tantivy behind the Elasticsearch REST API", long_about = ABOUT)]
 pub struct Flags {
     /// The folder that holds the indices; it is made if missing, and used by one process at a time.
     #[arg(long, value_name = "DIR", default_value = "logstore-data")]

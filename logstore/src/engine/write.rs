@@ -274,6 +274,7 @@ impl Index {
             if let Err(error) = tantivy.add_document(document) {
                 error!(%error, labels.index = self.name, place = item.place, "indexing failed, the writer is reopened from the write-ahead log");
                 writer.tantivy = None;
+                metrics::gauge!("logstore_open_writers").decrement(1);
                 writer.replay_needed = true;
             }
         }

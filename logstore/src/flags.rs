@@ -14,14 +14,14 @@ use crate::present::Presented;
 const ABOUT: &str = "\
 The embedded log store: tantivy behind the Elasticsearch REST API.
 
-It answers on http://ADDR like an Elasticsearch 7.17 of one node, so that shippers, Grafana and curl work as
+It answers on http://ADDR like an Elasticsearch 7.17 of one node, so that shippers, Grafana and curl work as \
 they are:
 
     logstored --data ./logs
     curl -H content-type:application/x-ndjson --data-binary @logs.ndjson localhost:9200/logs/_bulk
     curl 'localhost:9200/logs/_search?q=log.level:error&sort=@timestamp:desc'
 
-What it acknowledged is on disk and survives a crash. The address it listens on is written to DATA/http.addr,
+What it acknowledged is on disk and survives a crash. The address it listens on is written to DATA/http.addr, \
 which helps with port 0. SIGTERM stops it in order; a kill costs only a replay at the next start.";
 
 /// The command line.

@@ -56,6 +56,8 @@ impl Screen {
 
 impl Drop for Screen {
     fn drop(&mut self) {
+        // Some terminals leave parts of a resized screen behind; there is nobody to tell when even this fails.
+        self.terminal.clear().ok();
         ratatui::restore();
     }
 }

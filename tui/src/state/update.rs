@@ -147,6 +147,7 @@ fn picture(state: &mut State, fleet: Box<Fleet>) -> Vec<Cmd> {
         state.operations.put(operation.clone());
     }
     state.fleet = Some(fleet);
+    state.pictured = Some(state.now);
     if state.cluster.is_none() {
         state.cluster = first_cluster(state);
     }

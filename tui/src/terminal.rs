@@ -5,6 +5,7 @@ use std::io::{IsTerminal as _, Stdout, Write as _, stdin, stdout};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use crossterm::terminal::{Clear, ClearType};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 
@@ -46,6 +47,14 @@ impl Screen {
         Ok(Self { terminal })
     }
 
+    /// Forgets what is on the screen, so that the next frame draws all of it. Not `Terminal::clear`: that asks the
+    /// terminal where its cursor is, and the answer would be read as keys.
+    pub(crate) fn forget(&mut self) -> std::io::Result<()> {
+        crossterm::execute!(stdout(), Clear(ClearType::All))?;
+        self.terminal.swap_buffers();
+        Ok(())
+    }
+
     /// Puts text on the clipboard, by the terminal's own means (OSC 52), which works over SSH too.
     pub(crate) fn copy(&mut self, text: &str) -> std::io::Result<()> {
         let mut out = stdout();
@@ -56,8 +65,6 @@ impl Screen {
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        // Some terminals leave parts of a resized screen behind; there is nobody to tell when even this fails.
-        self.terminal.clear().ok();
         ratatui::restore();
     }
 }

@@ -24,6 +24,8 @@ pub enum Error {
         operation: String,
         /// The innermost cause, which is the one that helps.
         reason: String,
+        /// Whether it took too long. The engine may have done what it was asked for.
+        timed_out: bool,
     },
     /// The engine answered with an error.
     #[error("the engine answered {operation} with {status} {kind}: {reason}")]
@@ -88,6 +90,11 @@ impl Error {
         }
     }
 
+    /// Whether the engine was reached and took too long.
+    pub fn timed_out(&self) -> bool {
+        matches!(self, Self::Unreachable { timed_out: true, .. })
+    }
+
     /// The HTTP status, where there was one.
     pub fn status(&self) -> Option<u16> {
         match self {
@@ -109,6 +116,7 @@ impl Error {
         Self::Unreachable {
             operation: operation.to_owned(),
             reason,
+            timed_out: error.is_timeout() && !error.is_connect(),
         }
     }
 

@@ -11,6 +11,9 @@ use super::backoff::Backoff;
 use super::dead_letter::DeadLetter;
 use crate::meter::{Count, Meter};
 
+/// A request of fewer items is not split because it took too long.
+const SMALL: usize = 200;
+
 /// What all deliveries of a sink share.
 #[derive(Debug)]
 pub(crate) struct Delivery {
@@ -63,7 +66,14 @@ impl Delivery {
                     }
                     tokio::time::sleep(pause).await;
                     self.meter.add(Count::Retried, piece.len() as u64);
-                    pieces.push(piece);
+                    if error.timed_out() && piece.len() > SMALL {
+                        // Perhaps it is only too much for the time limit; then it would be so for ever.
+                        let mut piece = piece;
+                        let rest = piece.split_off(piece.len() / 2);
+                        pieces.extend([rest, piece]);
+                    } else {
+                        pieces.push(piece);
+                    }
                 }
             }
         }

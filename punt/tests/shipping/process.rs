@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use nix::sys::signal::{Signal, kill};
@@ -130,8 +130,9 @@ impl Punt {
             .arg(&self.socket)
             .output()
             .expect("punt stats runs");
-        serde_json::from_slice(&output.stdout)
-            .unwrap_or_else(|_| panic!("no statistics: {}", String::from_utf8_lossy(&output.stderr)))
+        let complaints = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "no statistics: {complaints}");
+        serde_json::from_slice(&output.stdout).expect("statistics are JSON")
     }
 
     /// A counter of the first component of this kind.
@@ -151,12 +152,15 @@ impl Punt {
         &self.socket
     }
 
-    pub(crate) fn terminate(mut self) -> ExitStatus {
+    /// SIGTERM; fails unless punt calls that a success.
+    pub(crate) fn terminate(mut self) {
         let pid = Pid::from_raw(self.child.id().try_into().expect("a pid"));
         kill(pid, Signal::SIGTERM).expect("punt is there");
-        until("punt has stopped", || {
+        let status = until("punt has stopped", || {
             self.child.try_wait().expect("punt is ours")
-        })
+        });
+        let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        assert!(status.success(), "{status}: {log:#?}");
     }
 
     /// `kill -9`.

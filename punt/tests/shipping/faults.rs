@@ -20,10 +20,15 @@ fn all_arrive_once(fault: Fault, sink: &str) -> Engine {
     engine.wait_for(MESSAGES);
     engine.assert_each_once(MESSAGES);
     punt.wait_for_counter("sink", "acknowledged", MESSAGES as u64);
-    let stats = punt.stats();
-    let sink = component(&stats, "sink");
-    assert_eq!(sink["buffer"]["events"], 0, "{stats}");
-    assert_eq!(sink["dropped"], serde_json::Value::Null, "{stats}");
+    let stats = until("the buffer is empty", || {
+        let stats = punt.stats();
+        (component(&stats, "sink")["buffer"]["events"] == 0).then_some(stats)
+    });
+    assert_eq!(
+        component(&stats, "sink")["dropped"],
+        serde_json::Value::Null,
+        "{stats}"
+    );
     assert!(site.dead_letters().is_empty());
     engine
 }

@@ -135,6 +135,11 @@ impl<W> Ledger<W> {
         &self.window
     }
 
+    /// Forgets what is too old to be repeated.
+    pub(crate) fn sweep(&mut self, now_ms: u64) {
+        self.repeats.sweep(now_ms);
+    }
+
     /// Whether everything is durable.
     pub(crate) fn idle(&self) -> bool {
         self.flight.is_empty() && self.pending.is_empty()

@@ -79,6 +79,14 @@ impl Repeats {
         self.expire(at_ms);
     }
 
+    /// Forgets what is too old, and gives its memory back.
+    pub(crate) fn sweep(&mut self, now_ms: u64) {
+        self.expire(now_ms);
+        self.by_id.shrink_to(self.order.len() * 2);
+        self.by_nonce.shrink_to(self.order.len() * 2);
+        self.order.shrink_to(self.order.len() * 2);
+    }
+
     /// Looks for the id, then for the nonce when there is one to be looked for.
     pub(crate) fn find(&self, message: MessageId, nonce: Option<(UserId, &str)>, now_ms: u64) -> Known {
         if let Some(seen) = self.by_id.get(&message) {

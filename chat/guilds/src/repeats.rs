@@ -17,6 +17,9 @@ const REMEMBERED: usize = 1 << 16;
 /// differ.
 pub(crate) const LATE_MS: u64 = 20 * 1000;
 
+/// How far the clocks of two machines may be apart.
+pub(crate) const SKEW_MS: u64 = 5 * 1000;
+
 /// The messages that are known.
 #[derive(Debug, Default)]
 pub(crate) struct Repeats {

@@ -169,6 +169,28 @@ async fn a_killed_data_node_loses_nothing_and_sends_wait_for_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_is_stopped_in_the_middle_of_its_work_finishes_what_it_has_begun() {
+    let stack = Stack::start().await;
+    let mut data = stack.node(Cluster::Data, "data-0").await;
+    let mut first = stack.node(Cluster::Guilds, "guilds-0").await;
+    let _second = stack.node(Cluster::Guilds, "guilds-1").await;
+    let client = following(&stack).await;
+    let load = Load::start(&client);
+    for _ in 0..2 {
+        progress(&client).await;
+        first.stop().await;
+        progress(&client).await;
+        first = stack.node(Cluster::Guilds, "guilds-0").await;
+        progress(&client).await;
+        data.stop().await;
+        data = stack.node(Cluster::Data, "data-0").await;
+    }
+    progress(&client).await;
+    let acknowledged = load.finish().await;
+    check(&client, &acknowledged).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_lost_when_owners_and_data_die_again_and_again() {
     let stack = Stack::start().await;
     let mut data = stack.node(Cluster::Data, "data-0").await;

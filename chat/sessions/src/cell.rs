@@ -100,7 +100,7 @@ impl<W: Wire> Pump<W> {
     }
 
     /// Gives every lagging session a turn. Returns whether some gateway had no room.
-    fn turn(&self) -> bool {
+    pub(crate) fn turn(&self) -> bool {
         let turns = std::mem::take(&mut *self.lagging.lock().unwrap_or_else(PoisonError::into_inner));
         self.depth.store(0, Ordering::Relaxed);
         let mut full = false;

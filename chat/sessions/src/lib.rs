@@ -27,6 +27,8 @@ mod register;
 mod registry;
 mod service;
 mod session;
+#[cfg(test)]
+mod simulation;
 mod sweep;
 mod wire;
 

@@ -17,6 +17,9 @@ use chat_store::{Embedded, Settings, Store, Written};
 use sample::{append, claim, create};
 
 const FOLDER: &str = "CHAT_DATA_KILL_TEST_FOLDER";
+/// Set when the child is to work as a small store does.
+const SMALL: &str = "CHAT_DATA_KILL_TEST_SMALL";
+
 const GUILDS: u64 = 8;
 const LIVES: u64 = 6;
 
@@ -59,6 +62,7 @@ fn live_and_die(folder: &Path, life: u64) -> Vec<(u64, u64)> {
             "--nocapture",
         ])
         .env(FOLDER, folder)
+        .envs((life % 2 == 0).then_some((SMALL, "1")))
         .stdout(Stdio::piped())
         .spawn()
         .expect("it can run itself");
@@ -87,9 +91,9 @@ async fn appends_until_it_is_killed() {
         return;
     };
     // Every other life works as a large store does.
-    let large = std::process::id().is_multiple_of(2);
+    let small = std::env::var_os(SMALL).is_some();
     let settings = Settings {
-        quick_repair_from_bytes: if large { 0 } else { u64::MAX },
+        quick_repair_from_bytes: if small { u64::MAX } else { 0 },
         ..Settings::default()
     };
     let store = Arc::new(Embedded::open_with(Path::new(&folder), settings).unwrap());

@@ -16,6 +16,7 @@ use chat_proto::service::sessions::{Frame, Push, SessionState, Start};
 use chat_proto::{EventKind, EventNumber, GuildEvent, GuildId, Intents, NodeName, UserId};
 
 use crate::dispatch;
+use crate::limits::LAG_LIFE;
 use crate::outbox::Outbox;
 use crate::wire::{Refused, Wire};
 
@@ -392,6 +393,7 @@ impl<W: Wire> Session<W> {
             }
             let Some(frame) = self.outbox.get(attached.sent + 1) else {
                 // The outbox dropped a frame that was never pushed: this gateway can only start over.
+                metrics::counter!("sessions_shed_total", "reason" => "outbox-full").increment(1);
                 self.end("the gateway was too slow: its frames are gone");
                 return Flush::Full;
             };
@@ -425,9 +427,21 @@ impl<W: Wire> Session<W> {
         self.farewell.is_some() || (self.phase == Phase::Live && attached.sent != self.outbox.newest())
     }
 
-    /// Since when its gateway has had no room for it.
-    pub(crate) fn full_since(&self) -> Option<Instant> {
-        self.attached.as_ref()?.full_since
+    /// Detaches a gateway that has had no room for too long. Its connection is ended, because it would wait for
+    /// frames that no longer come.
+    pub(crate) fn shed_if_stuck(&mut self, now: Instant) {
+        let stuck = |attached: &Attached<W>| {
+            attached
+                .full_since
+                .is_some_and(|since| now.duration_since(since) > LAG_LIFE)
+        };
+        if let Some(attached) = self.attached.take_if(|attached| stuck(attached)) {
+            attached
+                .wire
+                .close("it took no frames for too long: attach again");
+            self.detached_at = now;
+            metrics::counter!("sessions_shed_total", "reason" => "gateway-slow").increment(1);
+        }
     }
 
     // --- presence, hand-over, end ---

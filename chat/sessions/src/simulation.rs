@@ -48,6 +48,10 @@ impl Wire for Line {
         &self.node
     }
 
+    fn close(&self, _reason: &str) {
+        self.queue.lock().unwrap().gone = true;
+    }
+
     fn push(&self, push: &Push) -> Result<(), Refused> {
         let mut queue = self.queue.lock().unwrap();
         if queue.gone {

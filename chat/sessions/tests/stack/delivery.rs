@@ -39,7 +39,7 @@ impl Load {
         self.stop.cancel();
         let mut all = HashMap::new();
         while let Some(sent) = self.senders.join_next().await {
-            all.extend([sent.unwrap()]);
+            all.extend([sent.expect("a sender does not panic")]);
         }
         all
     }

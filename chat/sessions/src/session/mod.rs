@@ -12,7 +12,7 @@ mod attachment;
 mod guilds;
 mod life;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::collections::HashMap;
 use std::time::Instant;

@@ -19,7 +19,7 @@ const OTHER: GuildId = GuildId(2);
 
 /// A gateway that keeps what is pushed, up to a bound.
 #[derive(Debug, Clone)]
-struct Gateway {
+pub(crate) struct Gateway {
     node: NodeName,
     pushes: Arc<Mutex<Vec<Push>>>,
     room: Arc<Mutex<usize>>,
@@ -27,7 +27,7 @@ struct Gateway {
 }
 
 impl Gateway {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             node: NodeName::from("gateway-0"),
             pushes: Arc::default(),
@@ -36,7 +36,7 @@ impl Gateway {
         }
     }
 
-    fn names(&self) -> Vec<String> {
+    pub(crate) fn names(&self) -> Vec<String> {
         let pushes = self.pushes.lock().unwrap();
         pushes
             .iter()
@@ -71,7 +71,7 @@ impl Wire for Gateway {
     }
 }
 
-fn start(intents: Intents, bot: bool) -> Start {
+pub(crate) fn start(intents: Intents, bot: bool) -> Start {
     Start {
         session: SessionId::from("s"),
         user: User {
@@ -86,7 +86,7 @@ fn start(intents: Intents, bot: bool) -> Start {
     }
 }
 
-fn event(number: u64, kind: EventKind) -> GuildEvent {
+pub(crate) fn event(number: u64, kind: EventKind) -> GuildEvent {
     GuildEvent {
         guild: GUILD,
         number: (number > 0).then_some(EventNumber(number)),

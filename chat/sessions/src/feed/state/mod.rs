@@ -10,6 +10,8 @@
 //! read from the owner when the window does not reach back to them.
 
 mod answers;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;

@@ -51,7 +51,7 @@ fn a_killed_process_loses_nothing_acknowledged() {
 
 /// Starts the child, kills it after some acknowledgements, and returns all that it gave.
 fn live_and_die(folder: &Path, life: u64) -> Vec<(u64, u64)> {
-    let mut child = Command::new(std::env::current_exe().unwrap())
+    let mut child = Command::new(std::env::current_exe().expect("this test is a file"))
         .args([
             "--exact",
             "appends_until_it_is_killed",
@@ -61,20 +61,20 @@ fn live_and_die(folder: &Path, life: u64) -> Vec<(u64, u64)> {
         .env(FOLDER, folder)
         .stdout(Stdio::piped())
         .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap())
+        .expect("it can run itself");
+    let mut lines = BufReader::new(child.stdout.take().expect("it is piped"))
         .lines()
-        .map(Result::unwrap);
+        .map(|line| line.expect("it says text"));
     let acknowledgement = |line: String| {
         let (guild, number) = line.strip_prefix("ack ")?.split_once(' ')?;
         Some((guild.parse().ok()?, number.parse().ok()?))
     };
     let enough = 100 * GUILDS as usize + 37 * life as usize;
     let mut seen: Vec<(u64, u64)> = lines.by_ref().filter_map(acknowledgement).take(enough).collect();
-    child.kill().unwrap();
+    child.kill().expect("it can be killed");
     // What it had said before it died, down to the last whole line.
     seen.extend(lines.filter_map(acknowledgement));
-    child.wait().unwrap();
+    child.wait().expect("it has ended");
     assert!(seen.len() >= enough, "the child ended by itself");
     seen
 }

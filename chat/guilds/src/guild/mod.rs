@@ -19,12 +19,11 @@ use tokio::time::Instant;
 use tracing::debug;
 
 use crate::fanout::Fanout;
-use crate::journal::{Claimed, Journal};
+use crate::journal::{Claimed, Journal, PAGE};
 use crate::ledger::Ledger;
 use crate::mail::{Mail, Parting, Waiter};
 use crate::registry::{Place, Registry};
 use crate::roster::Roster;
-use crate::window;
 use asks::LookedUp;
 use work::Work;
 
@@ -74,7 +73,7 @@ enum Job {
 /// Lives until the guild is let go.
 pub(crate) async fn live(registry: Registry, id: GuildId, mut mail: mpsc::Receiver<Mail>, place: Place) {
     let journal = registry.journal(id);
-    let claiming = journal.claim(window::EVENTS);
+    let claiming = journal.claim(PAGE);
     let claimed = match registry.stop().run_until_cancelled(claiming).await {
         Some(Ok(claimed)) => claimed,
         Some(Err(refusal)) => {

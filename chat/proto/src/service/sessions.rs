@@ -121,6 +121,13 @@ pub struct SessionState {
 pub enum Reply {
     /// Done; frames follow as pushes.
     Done,
+    /// To `Resume`: done as well, and what the gateway needs for a `Rebuild`, should this node die in turn.
+    Resumed {
+        /// What made the session, with its present status.
+        start: Start,
+        /// The last event of each guild at the `seq` that the client named: not those of frames replayed now.
+        cursors: Vec<(GuildId, EventNumber)>,
+    },
 }
 
 /// One dispatch of a session, ready to be written: the gateway adds only the envelope.

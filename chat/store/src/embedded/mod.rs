@@ -33,6 +33,9 @@ use crate::{EventPage, Store, StoreError, Write, Written};
 /// How much memory redb may use for its pages.
 const CACHE_BYTES: usize = 128 << 20;
 
+/// From this size on a store saves with each commit what a repair needs.
+const LARGE_BYTES: u64 = 256 << 20;
+
 /// A store in one file.
 pub struct Embedded {
     database: Database,
@@ -64,15 +67,21 @@ impl Embedded {
         &self.path
     }
 
+    /// A store that was killed is repaired when it is opened, by walking through all of it; that is soon done while
+    /// it is small. A large one saves what the repair needs with each commit, at the price of a second fsync: its
+    /// node has only seconds to come back.
+    fn is_large(&self) -> bool {
+        // When in doubt, the safe answer.
+        std::fs::metadata(&self.path).map_or(true, |file| file.len() >= LARGE_BYTES)
+    }
+
     fn commit<T>(
         &self,
         change: impl FnOnce(&redb::WriteTransaction) -> Result<T, Failure>,
     ) -> Result<T, StoreError> {
         let work = || -> Result<T, Failure> {
             let mut transaction = self.database.begin_write().map_err(redb::Error::from)?;
-            // Two fsyncs instead of one, and a node that was killed opens its store at once instead of walking
-            // through all of it: it has five seconds to come back before its peers take over.
-            transaction.set_quick_repair(true);
+            transaction.set_quick_repair(self.is_large());
             let changed = change(&transaction)?;
             transaction.commit().map_err(redb::Error::from)?;
             Ok(changed)

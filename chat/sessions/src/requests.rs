@@ -96,10 +96,14 @@ impl Service {
                 counted("unknown");
                 return Err(Refusal::not_found("Session"));
             }
+            let known = Reply::Resumed {
+                start: session.start().clone(),
+                cursors: session.cursors_at(seq),
+            };
             match session.resume(from.clone(), seq) {
                 Ok(before) => {
                     session.flush(FLUSH_FRAMES);
-                    Ok(before)
+                    Ok((before, known))
                 }
                 // Its client starts over: nobody will ask for this session again.
                 Err(_) => {
@@ -112,9 +116,8 @@ impl Service {
         if cell.with(|session| session.is_over()) {
             self.retire(&cell, true);
         }
-        if let Some(before) = resumed?
-            && before.node() != from.node()
-        {
+        let (before, known) = resumed?;
+        if let Some(before) = before.filter(|before| before.node() != from.node()) {
             let ended = Push::Ended {
                 session: id.clone(),
                 reason: "resumed at another gateway".to_owned(),
@@ -123,7 +126,7 @@ impl Service {
             drop(before.try_push(&ended));
         }
         counted("resumed");
-        Ok(Reply::Done)
+        Ok(known)
     }
 
     fn attach(&self, from: &Caller<Sessions>, id: &SessionId, seq: u64) -> Result<Reply, Refusal> {

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use chat_proto::service::sessions::{Frame, Push};
 use chat_proto::{EventNumber, GuildId};
 
-use super::{Attached, Flush, OutOfReach, Phase, Position, Session};
+use super::{Attached, Flush, OutOfReach, Phase, Position, Session, Standing};
 use crate::dispatch;
 use crate::limits::LAG_LIFE;
 use crate::wire::{Refused, Wire};
@@ -61,13 +61,36 @@ impl<W: Wire> Session<W> {
         let taken = cursors
             .iter()
             .all(|(guild, at)| matches!(self.position(*guild), Position::At(own) if own >= *at));
+        // Of a guild that was left nothing comes any more, whatever was written of it.
+        let follows = |guild| matches!(self.position(guild), Position::At(_));
         taken
-            && self.outbox.dropped().all(|(guild, number)| has(guild, number))
+            && self
+                .outbox
+                .dropped()
+                .all(|(guild, number)| has(guild, number) || !follows(guild))
             && self.outbox.iter().all(|frame| match frame.cursor {
                 None => true,
-                Some((guild, number)) if frame.seq <= seq => has(guild, number),
+                Some((guild, number)) if frame.seq <= seq => has(guild, number) || !follows(guild),
                 Some((guild, number)) => !has(guild, number),
             })
+    }
+
+    /// The last event of each guild that a client with everything up to `seq` has seen, or that was not for it.
+    pub(crate) fn cursors_at(&self, seq: u64) -> Vec<(GuildId, EventNumber)> {
+        let mut cursors: HashMap<GuildId, Option<EventNumber>> = HashMap::new();
+        for frame in self.outbox.iter().filter(|frame| frame.seq > seq) {
+            if let Some((guild, number)) = frame.cursor {
+                let before = (frame.t != "GUILD_CREATE").then(|| EventNumber(number.0.saturating_sub(1)));
+                cursors.entry(guild).or_insert(before);
+            }
+        }
+        let followed = self.guilds.iter().filter_map(|(guild, standing)| match standing {
+            Standing::At(at) => Some((*guild, *at)),
+            Standing::Awaited => None,
+        });
+        followed
+            .filter_map(|(guild, at)| Some((guild, cursors.get(&guild).copied().unwrap_or(Some(at))?)))
+            .collect()
     }
 
     /// The gateway is gone; frames stay in the outbox.

@@ -189,6 +189,21 @@ fn a_resume_replays_what_was_missed_and_then_says_resumed() {
 }
 
 #[test]
+fn a_gateway_that_takes_over_a_client_is_told_where_the_client_is_in_each_guild() {
+    let (mut session, _) = up(Intents(Intents::GUILDS.0 | Intents::GUILD_MESSAGES.0), false);
+    message(&mut session, 11);
+    // Not for this session: it has no frame.
+    session.offer(&event(12, EventKind::GuildMemberAdd), None);
+    message(&mut session, 13);
+    // READY is 1, GUILD_CREATE 2, the messages 3 and 4.
+    let at = |number| vec![(GUILD, EventNumber(number))];
+    assert_eq!(session.cursors_at(1), vec![]);
+    assert_eq!(session.cursors_at(2), at(10));
+    assert_eq!(session.cursors_at(3), at(12));
+    assert_eq!(session.cursors_at(4), at(13));
+}
+
+#[test]
 fn a_resume_from_before_the_outbox_is_refused() {
     let (mut session, _) = up(Intents::ALL, false);
     session.detach(Instant::now());

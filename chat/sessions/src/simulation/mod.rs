@@ -300,6 +300,10 @@ impl Sim {
         let seq = client.seq;
         let line = client.line();
         let attached: Result<_, OutOfReach> = cell.with(|session| {
+            if on_new_socket {
+                // Another gateway knows only what it is told.
+                client.cursors = session.cursors_at(seq).into_iter().collect();
+            }
             let before = match on_new_socket {
                 true => session.resume(line, seq),
                 false => session.attach(line, seq),

@@ -210,3 +210,41 @@ async fn sessions_nodes_that_drain_and_die_cost_no_client_a_message() {
     everybody_has(&gateway, &sent).await;
     gateway.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crowd_in_one_guild_gets_everything_and_moves_together() {
+    const CROWD: u64 = 1_500;
+    const USERS: u64 = 10;
+    let stack = Stack::start().await;
+    let _data = stack.node(Cluster::Data, "data-0").await;
+    let _guilds = stack.node(Cluster::Guilds, "guilds-0").await;
+    let first = stack.node(Cluster::Sessions, "sessions-0").await;
+    let second = stack.node(Cluster::Sessions, "sessions-1").await;
+    let gateway = stack.gateway().await;
+    let members: Vec<u64> = (1..=USERS).collect();
+    gateway.create_guild(1, &members).await;
+    for client in 0..CROWD {
+        gateway
+            .identify(&session(client), client % USERS + 1, Intents::ALL)
+            .await;
+    }
+    let everybody_is_at = async |number: u64| {
+        until("everybody has it", async || {
+            (0..CROWD).all(|client| gateway.cursor(&session(client), 1) >= Some(number))
+        })
+        .await;
+    };
+    for _ in 0..5 {
+        gateway.send(1, 1).await;
+    }
+    let last = gateway.send(1, 1).await;
+    everybody_is_at(last).await;
+    let held = first.health().await.holds + second.health().await.holds;
+    assert_eq!(held, CROWD);
+    first.drain().await;
+    let last = gateway.send(1, 1).await;
+    everybody_is_at(last).await;
+    assert_eq!(second.health().await.holds, CROWD);
+    assert_eq!(gateway.upheavals().0, 0, "a drain hands sessions over");
+    gateway.stop().await;
+}

@@ -33,6 +33,8 @@ struct Client {
     link: Option<Link>,
     /// The socket is closed: the session waits for a resume.
     away: bool,
+    /// The client is resuming: nobody else attaches it.
+    resuming: bool,
     rebuilt: u32,
     moved: u32,
 }
@@ -154,6 +156,7 @@ impl Gateway {
             cursors: HashMap::new(),
             link: None,
             away: false,
+            resuming: false,
             rebuilt: 0,
             moved: 0,
         };
@@ -183,7 +186,7 @@ impl Gateway {
     /// It comes back and resumes from `seq` (`None`: from what it has).
     pub(crate) async fn resume(&self, session: &str, id: u64, seq: Option<u64>) -> Result<(), CallError> {
         let own = self.with(session, |client| {
-            client.away = false;
+            (client.away, client.resuming) = (false, true);
             client.seq
         });
         let ask = Ask::Resume {
@@ -191,7 +194,12 @@ impl Gateway {
             user: UserId(id),
             seq: seq.unwrap_or(own),
         };
-        let link = self.ask(&SessionId::from(session), ask).await?;
+        let asked = self.ask(&SessionId::from(session), ask).await;
+        self.with(session, |client| {
+            client.resuming = false;
+            client.away = asked.is_err();
+        });
+        let link = asked?;
         self.with(session, |client| client.link = Some(link));
         Ok(())
     }
@@ -276,7 +284,7 @@ impl Gateway {
                 let clients = self.clients();
                 let lost = clients
                     .values()
-                    .filter(|client| client.link.is_none() && !client.away);
+                    .filter(|client| client.link.is_none() && !client.away && !client.resuming);
                 lost.filter(|client| client.seq > 0).cloned().collect()
             };
             for client in lost {

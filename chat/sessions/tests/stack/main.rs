@@ -152,6 +152,10 @@ impl Running {
         .await;
     }
 
+    pub(crate) async fn health(&self) -> NodeHealth {
+        self.admin().health().await.expect("it answers")
+    }
+
     fn admin(&self) -> AdminClient {
         let view = self.node.view();
         let member = view.membership().member(self.name()).expect("it knows itself");

@@ -45,7 +45,7 @@ pub struct Caller<S> {
 /// hand-over are one path for the other side: connect and subscribe again.
 #[derive(Debug, thiserror::Error)]
 pub enum PushFailed {
-    /// The queue was full; the connection is being closed.
+    /// The queue was full; unless it was [`Caller::try_push`], the connection is being closed.
     #[error("the connection's queue is full")]
     Full,
     /// The connection is gone.
@@ -102,15 +102,31 @@ impl<S: Service> Caller<S> {
         self.push_encoded(chat_proto::encode(push)?)
     }
 
+    /// Queues a push if there is room; never waits, and a full queue costs nothing but this push. For services that
+    /// keep what was not pushed and try again.
+    pub fn try_push(&self, push: &S::Push) -> Result<(), PushFailed> {
+        self.queue(chat_proto::encode(push)?)
+    }
+
     /// Queues a push that was encoded before, so that many receivers share one encoding.
     pub fn push_encoded(&self, payload: Bytes) -> Result<(), PushFailed> {
+        let queued = self.queue(payload);
+        if matches!(queued, Err(PushFailed::Full)) {
+            metrics::counter!("loqui_slow_peers_total").increment(1);
+            self.peer
+                .close(loqui::Code::Normal, "queue full: subscribe again");
+        }
+        queued
+    }
+
+    /// Whether the connection is ending or has ended.
+    pub fn is_closed(&self) -> bool {
+        self.peer.is_closed()
+    }
+
+    fn queue(&self, payload: Bytes) -> Result<(), PushFailed> {
         self.peer.push(payload).map_err(|error| match error {
-            PushError::Full => {
-                metrics::counter!("loqui_slow_peers_total").increment(1);
-                self.peer
-                    .close(loqui::Code::Normal, "queue full: subscribe again");
-                PushFailed::Full
-            }
+            PushError::Full => PushFailed::Full,
             PushError::Closed => PushFailed::Closed,
             PushError::TooLarge => PushFailed::TooLarge,
         })

@@ -1,0 +1,241 @@
+//! Converts one JSON scalar to the value that a field's type stores, with Elasticsearch's coercions.
+
+use std::net::IpAddr;
+use std::sync::{Arc, LazyLock};
+
+use crate::date::parse::{self, Parsed};
+use crate::date::zone::Zone;
+use crate::mapping::{Field, Kind};
+
+use super::model::{Number, Values};
+
+/// The longest exact string that is indexed, in bytes; Lucene's limit of a term.
+pub const MAX_TERM: usize = 32_766;
+
+/// The path under which the names of a document's text fields are indexed.
+pub static FIELD_NAMES: LazyLock<Arc<str>> = LazyLock::new(|| "_field_names".into());
+
+/// A JSON scalar.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Scalar<'a> {
+    /// A string.
+    Str(&'a str),
+    /// A whole number.
+    I64(i64),
+    /// A whole number beyond `i64`.
+    U64(u64),
+    /// A number with a fraction.
+    F64(f64),
+    /// `true` or `false`.
+    Bool(bool),
+}
+
+/// Why a value does not fit its field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Misfit(pub String);
+
+impl std::fmt::Display for Scalar<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Str(v) => f.write_str(v),
+            Self::I64(v) => v.fmt(f),
+            Self::U64(v) => v.fmt(f),
+            Self::F64(v) => v.fmt(f),
+            Self::Bool(v) => v.fmt(f),
+        }
+    }
+}
+
+impl Scalar<'_> {
+    fn text(&self) -> Arc<str> {
+        match self {
+            Self::Str(v) => (*v).into(),
+            other => other.to_string().into(),
+        }
+    }
+}
+
+/// Adds a value to the families, for the field itself and for each of its multi-fields.
+pub fn add(field: &Field, scalar: Scalar<'_>, out: &mut Values) -> Result<(), Misfit> {
+    let text = if matches!(field.kind, Kind::Text | Kind::Keyword | Kind::Flattened)
+        || !field.subfields.is_empty()
+    {
+        Some(scalar.text())
+    } else {
+        None
+    };
+    add_one(field, scalar, text.as_ref(), out)?;
+    for sub in &field.subfields {
+        add_one(sub, scalar, text.as_ref(), out)?;
+    }
+    Ok(())
+}
+
+fn add_one(
+    field: &Field,
+    scalar: Scalar<'_>,
+    text: Option<&Arc<str>>,
+    out: &mut Values,
+) -> Result<(), Misfit> {
+    if field.unindexed {
+        return Ok(());
+    }
+    let path = Arc::clone(&field.path);
+    let text = || text.cloned().unwrap_or_else(|| scalar.text());
+    match field.kind {
+        Kind::Text => {
+            // Text has no column, so `exists` asks this term instead.
+            out.keyword.push((Arc::clone(&FIELD_NAMES), Arc::clone(&path)));
+            out.text.push((path, text()));
+        }
+        Kind::Keyword | Kind::Flattened => {
+            let text = text();
+            if field
+                .ignore_above
+                .is_some_and(|limit| text.len() > limit && text.chars().count() > limit)
+            {
+                return Ok(());
+            }
+            if text.len() > MAX_TERM {
+                return Err(Misfit(format!(
+                    "Document contains at least one immense term in field=\"{}\" (whose UTF8 encoding is longer than the max length {MAX_TERM})",
+                    field.path
+                )));
+            }
+            out.keyword.push((path, text));
+        }
+        Kind::Long { min, max } => out.number.push((path, Number::I64(long(scalar, min, max)?))),
+        Kind::Double => out.number.push((path, Number::F64(double(scalar)?))),
+        Kind::Boolean => out.keyword.push((path, boolean(scalar)?.into())),
+        Kind::Date => {
+            let at = date(field, scalar)?.start;
+            if field.is_timestamp() {
+                out.timestamp.get_or_insert(at);
+            } else {
+                out.number.push((path, Number::I64(at)));
+            }
+        }
+        Kind::Ip => {
+            let ip: IpAddr = scalar
+                .to_string()
+                .parse()
+                .map_err(|_| Misfit(format!("'{scalar}' is not an IP string literal.")))?;
+            out.keyword.push((path, ip.to_canonical().to_string().into()));
+        }
+        Kind::Unindexed => {}
+    }
+    Ok(())
+}
+
+/// A whole number: a fraction is cut off, a string is read.
+pub fn long(scalar: Scalar<'_>, min: i64, max: i64) -> Result<i64, Misfit> {
+    let out_of_range = || Misfit(format!("Value [{scalar}] is out of range for a long"));
+    let value = match scalar {
+        Scalar::I64(v) => v,
+        Scalar::U64(_) => return Err(out_of_range()),
+        Scalar::F64(v) => truncate(v).ok_or_else(out_of_range)?,
+        Scalar::Str(v) => match v.trim().parse::<i64>() {
+            Ok(v) => v,
+            Err(_) => v
+                .trim()
+                .parse::<f64>()
+                .ok()
+                .and_then(truncate)
+                .ok_or_else(|| Misfit(format!("For input string: \"{v}\"")))?,
+        },
+        Scalar::Bool(_) => return Err(Misfit("Current token (VALUE_BOOLEAN) not numeric".to_owned())),
+    };
+    if (min..=max).contains(&value) {
+        Ok(value)
+    } else {
+        Err(out_of_range())
+    }
+}
+
+fn truncate(value: f64) -> Option<i64> {
+    // 2^63 is exact in f64; i64::MAX is not.
+    #[expect(clippy::cast_possible_truncation, reason = "the range is checked")]
+    (value.is_finite() && value.abs() < 9_223_372_036_854_775_808.0).then_some(value as i64)
+}
+
+/// A floating-point number.
+pub fn double(scalar: Scalar<'_>) -> Result<f64, Misfit> {
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a double field keeps 53 bits, as in Elasticsearch"
+    )]
+    let value = match scalar {
+        Scalar::F64(v) => v,
+        Scalar::I64(v) => v as f64,
+        Scalar::U64(v) => v as f64,
+        Scalar::Str(v) => v
+            .trim()
+            .parse()
+            .map_err(|_| Misfit(format!("For input string: \"{v}\"")))?,
+        Scalar::Bool(_) => return Err(Misfit("Current token (VALUE_BOOLEAN) not numeric".to_owned())),
+    };
+    if value.is_finite() {
+        Ok(value)
+    } else {
+        Err(Misfit(format!(
+            "[double] supports only finite values, but got [{value}]"
+        )))
+    }
+}
+
+/// `true` or `false`, as the exact string that is stored.
+pub fn boolean(scalar: Scalar<'_>) -> Result<&'static str, Misfit> {
+    match scalar {
+        Scalar::Bool(true) | Scalar::Str("true") => Ok("true"),
+        Scalar::Bool(false) | Scalar::Str("false" | "") => Ok("false"),
+        other => Err(Misfit(format!(
+            "Failed to parse value [{other}] as only [true] or [false] are allowed."
+        ))),
+    }
+}
+
+/// A date; a number is read as milliseconds unless the field's formats say seconds.
+pub fn date(field: &Field, scalar: Scalar<'_>) -> Result<Parsed, Misfit> {
+    let misfit = || {
+        Misfit(format!(
+            "failed to parse date field [{scalar}] with format [{}]",
+            field
+                .date_format()
+                .unwrap_or("strict_date_optional_time||epoch_millis")
+        ))
+    };
+    match scalar {
+        Scalar::Str(text) => parse::parse(text, &field.formats, &Zone::UTC).ok_or_else(misfit),
+        Scalar::Bool(_) => Err(misfit()),
+        number => parse::parse(&number.to_string(), &field.formats, &Zone::UTC).ok_or_else(misfit),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_coerced_as_elasticsearch_coerces_them() {
+        assert_eq!(long(Scalar::F64(3.9), i64::MIN, i64::MAX), Ok(3));
+        assert_eq!(long(Scalar::Str("42"), i64::MIN, i64::MAX), Ok(42));
+        assert!(long(Scalar::Str("abc"), i64::MIN, i64::MAX).is_err());
+        assert!(long(Scalar::I64(300), -128, 127).is_err());
+        assert!(long(Scalar::U64(u64::MAX), i64::MIN, i64::MAX).is_err());
+        assert!(double(Scalar::F64(f64::NAN)).is_err());
+        assert_eq!(boolean(Scalar::Str("true")), Ok("true"));
+        assert!(boolean(Scalar::I64(1)).is_err());
+    }
+
+    #[test]
+    fn a_string_with_a_keyword_multi_field_goes_to_both_families() {
+        let mut out = Values::default();
+        add(&Field::dynamic_string("message"), Scalar::Str("Hello"), &mut out).unwrap();
+        assert_eq!(&*out.text[0].0, "message");
+        assert_eq!(&*out.keyword[1].0, "message.keyword");
+        let long = "x".repeat(257);
+        let mut out = Values::default();
+        add(&Field::dynamic_string("message"), Scalar::Str(&long), &mut out).unwrap();
+        assert_eq!(out.keyword.len(), 1, "ignore_above leaves long strings out");
+    }
+}

@@ -1,0 +1,271 @@
+//! The store: every index of a data folder, and the templates new ones are made from.
+//!
+//! ```text
+//! DATA/lock              held while a process uses the folder
+//! DATA/http.addr         where the process listens (written by the server)
+//! DATA/templates.json    templates
+//! DATA/indices/NAME/     one folder an index
+//! DATA/trash/            indices on their way out
+//! ```
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Instant;
+
+use serde_json::Value;
+use tracing::{error, info};
+
+use super::disk::{self, DataFolder};
+use super::index::Index;
+use super::resolve::check_name;
+use super::settings::Settings;
+use super::template::{TemplateKind, Templates};
+use crate::error::{ApiError, ApiResult};
+use crate::limits::Limits;
+use crate::mapping::{Mapping, json};
+
+/// The store.
+#[derive(Debug)]
+pub struct Store {
+    folder: DataFolder,
+    /// The limits it keeps.
+    pub limits: Arc<Limits>,
+    /// Identity of the data folder.
+    pub cluster_uuid: String,
+    indices: RwLock<BTreeMap<String, Arc<Index>>>,
+    /// Held while indices are made or removed.
+    changing: Mutex<()>,
+    templates: RwLock<Templates>,
+}
+
+// === impl Store ===
+
+impl Store {
+    /// Opens every index of a folder.
+    pub fn open(folder: DataFolder, limits: Limits) -> ApiResult<Self> {
+        let limits = Arc::new(limits);
+        let path = folder.path();
+        let trash = path.join("trash");
+        if trash.exists() {
+            std::fs::remove_dir_all(&trash)?;
+        }
+        std::fs::create_dir_all(path.join("indices"))?;
+        let cluster_uuid = identity(&path.join("cluster-uuid"))?;
+        let templates = match std::fs::read(path.join("templates.json")) {
+            Ok(bytes) => serde_json::from_slice(&bytes).map_err(std::io::Error::other)?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Templates::default(),
+            Err(error) => return Err(error.into()),
+        };
+        let mut indices = BTreeMap::new();
+        for entry in std::fs::read_dir(path.join("indices"))? {
+            let folder = entry?.path();
+            if folder
+                .extension()
+                .is_some_and(|extension| extension == "creating")
+                && !folder.join("wal").exists()
+            {
+                std::fs::remove_dir_all(&folder)?;
+                continue;
+            }
+            let index = Index::open(&folder, Arc::clone(&limits)).map_err(|error| {
+                ApiError::internal(format!("cannot open the index in {}: {error}", folder.display()))
+            })?;
+            indices.insert(index.name.clone(), Arc::new(index));
+        }
+        info!(
+            event.action = "store-opened",
+            indices = indices.len(),
+            "store opened"
+        );
+        Ok(Self {
+            folder,
+            limits,
+            cluster_uuid,
+            indices: RwLock::new(indices),
+            changing: Mutex::new(()),
+            templates: RwLock::new(templates),
+        })
+    }
+
+    /// The data folder.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// An index by its exact name.
+    pub fn get(&self, name: &str) -> Option<Arc<Index>> {
+        self.indices
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(name)
+            .cloned()
+    }
+
+    /// Every index, sorted by name.
+    pub fn list(&self) -> Vec<Arc<Index>> {
+        self.indices
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .values()
+            .cloned()
+            .collect()
+    }
+
+    /// An index, made from the templates if there is none.
+    pub fn get_or_create(&self, name: &str) -> ApiResult<Arc<Index>> {
+        if let Some(index) = self.get(name) {
+            return Ok(index);
+        }
+        match self.create(name, &Value::Null) {
+            Err(error) if error.kind == "resource_already_exists_exception" => {
+                self.get(name).ok_or_else(|| ApiError::index_not_found(name))
+            }
+            other => other,
+        }
+    }
+
+    /// Makes an index from the templates and a body of `settings` and `mappings`.
+    pub fn create(&self, name: &str, body: &Value) -> ApiResult<Arc<Index>> {
+        check_name(name)?;
+        let _one_at_a_time = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(index) = self.get(name) {
+            return Err(ApiError::new(
+                400,
+                "resource_already_exists_exception",
+                format!("index [{name}/{}] already exists", index.uuid),
+            )
+            .with("index_uuid", index.uuid.as_str())
+            .with("index", name));
+        }
+        let (mut settings, mut mapping) = (Settings::default(), Mapping::default());
+        self.templates().apply(name, &mut settings, &mut mapping)?;
+        if let Some(body) = body.get("settings") {
+            settings.merge(body)?;
+        }
+        if let Some(body) = body.get("mappings") {
+            json::merge(&mut mapping, body)?;
+        }
+        let index = Index::create(
+            &self.index_folder(name),
+            name,
+            Arc::clone(&self.limits),
+            settings,
+            &mapping,
+        )?;
+        let index = Arc::new(index);
+        self.indices
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(name.to_owned(), Arc::clone(&index));
+        info!(
+            event.action = "index-created",
+            labels.index = name,
+            "index created"
+        );
+        Ok(index)
+    }
+
+    /// Removes an index and its files.
+    pub fn delete(&self, index: &Index) -> ApiResult<()> {
+        let _one_at_a_time = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        {
+            let mut writer = index.lock_writer()?;
+            index.deleted.store(true, Ordering::Release);
+            writer.tantivy = None;
+        }
+        self.indices
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&index.name);
+        let trash = self.path().join("trash");
+        std::fs::create_dir_all(&trash)?;
+        let aside = trash.join(&index.uuid);
+        std::fs::rename(self.index_folder(&index.name), &aside)?;
+        // Searches that still run hold the files open; what cannot be removed now goes at the next start.
+        if let Err(error) = std::fs::remove_dir_all(&aside) {
+            error!(%error, labels.index = index.name, "deleted index left files behind, they go at the next start");
+        }
+        info!(
+            event.action = "index-deleted",
+            labels.index = index.name,
+            "index deleted"
+        );
+        Ok(())
+    }
+
+    /// A copy of the templates.
+    pub fn templates(&self) -> Templates {
+        self.templates
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Puts a template, and keeps it.
+    pub fn put_template(&self, kind: TemplateKind, name: &str, body: Value) -> ApiResult<()> {
+        self.change_templates(|templates| templates.put(kind, name, body))
+    }
+
+    /// Removes templates, and says how many there were.
+    pub fn remove_template(&self, kind: TemplateKind, name: &str) -> ApiResult<usize> {
+        self.change_templates(|templates| Ok(templates.remove(kind, name)))
+    }
+
+    fn change_templates<T>(&self, change: impl FnOnce(&mut Templates) -> ApiResult<T>) -> ApiResult<T> {
+        let mut templates = self.templates.write().unwrap_or_else(PoisonError::into_inner);
+        let mut next = templates.clone();
+        let result = change(&mut next)?;
+        let bytes = serde_json::to_vec_pretty(&next).expect("templates are JSON");
+        disk::replace(&self.path().join("templates.json"), &bytes)?;
+        *templates = next;
+        Ok(result)
+    }
+
+    fn index_folder(&self, name: &str) -> PathBuf {
+        self.path().join("indices").join(name)
+    }
+
+    /// Refreshes what is due; closes idle writers, and the longest unused beyond the limit.
+    pub(super) fn housekeep(&self) {
+        let now = Instant::now();
+        let indices = self.list();
+        let mut open = Vec::new();
+        for index in indices {
+            index.refresh_if_due(now);
+            if let Some(idle) = index.writer_idle(now) {
+                open.push((idle, index));
+            }
+        }
+        open.sort_by_key(|(idle, _)| *idle);
+        for (place, (idle, index)) in open.iter().enumerate() {
+            if (place >= self.limits.max_open_writers || *idle >= self.limits.writer_idle)
+                && let Err(error) = index.close_writer()
+            {
+                error!(%error, labels.index = index.name, "closing an idle writer failed");
+            }
+        }
+    }
+
+    /// Commits everything, so that the next start has nothing to replay.
+    pub fn close(&self) {
+        for index in self.list() {
+            if let Err(error) = index.close_writer() {
+                error!(%error, labels.index = index.name, "last commit failed, the write-ahead log keeps the documents");
+            }
+        }
+    }
+}
+
+/// Reads the identity kept in a file, or makes one.
+fn identity(path: &Path) -> ApiResult<String> {
+    match std::fs::read_to_string(path) {
+        Ok(id) => Ok(id),
+        Err(_) => {
+            let id = super::op::new_id().to_string();
+            disk::replace(path, id.as_bytes())?;
+            Ok(id)
+        }
+    }
+}

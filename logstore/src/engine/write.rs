@@ -1,0 +1,388 @@
+//! Writing to an index: parse, log, index. What returns from [`Index::sync`] survives any crash.
+//!
+//! The order is the point. Under the write lock a batch is checked (versions), numbered, appended to the log
+//! as a whole, and only then given to tantivy: if the append fails nothing has happened; if tantivy fails the
+//! log has it. Syncing comes after the lock is released, so that one fsync serves many batches.
+
+use std::collections::HashMap;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use bytes::Bytes;
+use tantivy::Term;
+use tracing::{error, info};
+
+use super::frame::{self, Frame};
+use super::index::{Index, Writer};
+use super::op::{Action, Done, Op, Outcome, new_id};
+use super::schema;
+use super::versions::Entry;
+use super::wal::Position;
+use crate::document::{LogDocument, Parser, Values};
+use crate::error::{ApiError, ApiResult};
+
+/// The longest id, in bytes.
+const MAX_ID: usize = 512;
+
+/// A write as a client asks for it.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// `_id`; made here when missing.
+    pub id: Option<String>,
+    /// The document; `None` deletes.
+    pub source: Option<Bytes>,
+    /// Refuse when the id exists.
+    pub create: bool,
+    /// Only when the document's newest operation has this number.
+    pub if_seq_no: Option<u64>,
+}
+
+/// A write that passed its checks and waits for the log.
+struct Staged {
+    place: usize,
+    id: Arc<str>,
+    seq_no: u64,
+    version: u64,
+    replaces: bool,
+    document: Option<(Bytes, Values)>,
+}
+
+// === impl Index ===
+
+impl Index {
+    /// Parses writes against the mapping, which learns what it did not know.
+    pub fn prepare(&self, requests: &[Request]) -> Vec<ApiResult<Op>> {
+        loop {
+            let mapping = self.mapping();
+            let mut parser = Parser::new(&mapping, self.max_fields());
+            let ops = requests
+                .iter()
+                .map(|request| prepare_one(&mut parser, request))
+                .collect();
+            if self.learn(parser.into_learnt()).is_ok() {
+                return ops;
+            }
+        }
+    }
+
+    /// Applies writes in order. They are durable after [`Self::sync`] of the returned position.
+    pub fn apply(&self, ops: Vec<ApiResult<Op>>) -> ApiResult<(Vec<ApiResult<Outcome>>, Position)> {
+        self.keep_meta()?;
+        let mut guard = self.lock_writer()?;
+        let writer = &mut *guard;
+        self.open_writer(writer)?;
+        let mut outcomes = Vec::with_capacity(ops.len());
+        let mut staged: Vec<Staged> = Vec::with_capacity(ops.len());
+        let mut log = Vec::new();
+        let mut next_seq_no = writer.next_seq_no;
+        self.check(ops, &mut outcomes, &mut staged, &mut log, &mut next_seq_no)?;
+        if staged.is_empty() {
+            return Ok((outcomes, Position::default()));
+        }
+        let position = writer.wal.append(&log).map_err(|error| {
+            metrics::counter!("logstore_wal_errors_total").increment(1);
+            ApiError::unavailable(format!(
+                "cannot append to the write-ahead log of index [{}]: {error}; nothing of the request was written, send it again when there is space",
+                self.name
+            ))
+        })?;
+        writer.next_seq_no = next_seq_no;
+        writer.uncommitted_bytes += log.len() as u64;
+        metrics::counter!("logstore_documents_written_total").increment(staged.len() as u64);
+        metrics::counter!("logstore_wal_bytes_total").increment(log.len() as u64);
+        self.index_staged(writer, staged);
+        self.mark_dirty();
+        if writer.uncommitted_bytes >= self.limits.flush_bytes
+            && let Err(error) = self.commit(writer)
+        {
+            error!(%error, labels.index = self.name, "early commit failed, the write-ahead log keeps the documents");
+        }
+        Ok((outcomes, position))
+    }
+
+    /// Returns once everything up to the position is durable.
+    pub fn sync(&self, position: Position) -> ApiResult<()> {
+        self.syncer.sync(position).map_err(|error| {
+            ApiError::unavailable(format!(
+                "cannot sync the write-ahead log of index [{}]: {error}",
+                self.name
+            ))
+        })
+    }
+
+    fn check(
+        &self,
+        ops: Vec<ApiResult<Op>>,
+        outcomes: &mut Vec<ApiResult<Outcome>>,
+        staged: &mut Vec<Staged>,
+        log: &mut Vec<u8>,
+        next_seq_no: &mut u64,
+    ) -> ApiResult<()> {
+        let searcher = self.reader.searcher();
+        // What earlier operations of this batch did to an id, which the version map does not know yet.
+        let mut batch: HashMap<Arc<str>, (u64, u64, bool)> = HashMap::new();
+        for (place, op) in ops.into_iter().enumerate() {
+            let op = match op {
+                Ok(op) => op,
+                Err(error) => {
+                    outcomes.push(Err(error));
+                    continue;
+                }
+            };
+            // (seq_no, version, exists)
+            let before = if op.fresh_id {
+                None
+            } else {
+                match batch.get(&op.id) {
+                    Some(known) => Some(*known),
+                    None => self.newest(&searcher, &op.id)?,
+                }
+            };
+            if let Some(error) = self.refusal(&op, before) {
+                outcomes.push(Err(error));
+                continue;
+            }
+            let exists = before.is_some_and(|(_, _, exists)| exists);
+            let version = before.map_or(1, |(_, version, _)| version + 1);
+            let seq_no = *next_seq_no;
+            *next_seq_no += 1;
+            let (document, done) = match op.action {
+                Action::Index { source, values, .. } => {
+                    frame::write(log, seq_no, version, &op.id, Some(&source));
+                    (
+                        Some((source, values)),
+                        if exists { Done::Updated } else { Done::Created },
+                    )
+                }
+                Action::Delete => {
+                    frame::write(log, seq_no, version, &op.id, None);
+                    (None, if exists { Done::Deleted } else { Done::NotFound })
+                }
+            };
+            if !op.fresh_id {
+                batch.insert(Arc::clone(&op.id), (seq_no, version, document.is_some()));
+            }
+            outcomes.push(Ok(Outcome {
+                id: Arc::clone(&op.id),
+                version,
+                seq_no,
+                done,
+            }));
+            staged.push(Staged {
+                place,
+                id: op.id,
+                seq_no,
+                version,
+                replaces: exists,
+                document,
+            });
+        }
+        Ok(())
+    }
+
+    fn refusal(&self, op: &Op, before: Option<(u64, u64, bool)>) -> Option<ApiError> {
+        let present = before.filter(|(_, _, exists)| *exists);
+        if let (Action::Index { create: true, .. }, Some((_, version, _))) = (&op.action, present) {
+            return Some(ApiError::conflict(
+                &self.name,
+                format!(
+                    "[{}]: version conflict, document already exists (current version [{version}])",
+                    op.id
+                ),
+            ));
+        }
+        let wanted = op.if_seq_no?;
+        match present {
+            Some((seq_no, ..)) if seq_no == wanted => None,
+            Some((seq_no, ..)) => Some(ApiError::conflict(
+                &self.name,
+                format!(
+                    "[{}]: version conflict, required seqNo [{wanted}], primary term [1]. current document has seqNo [{seq_no}] and primary term [1]",
+                    op.id
+                ),
+            )),
+            None => Some(ApiError::conflict(
+                &self.name,
+                format!(
+                    "[{}]: version conflict, required seqNo [{wanted}], primary term [1]. but no document was found",
+                    op.id
+                ),
+            )),
+        }
+    }
+
+    /// Gives logged operations to tantivy and the version map.
+    fn index_staged(&self, writer: &mut Writer, staged: Vec<Staged>) {
+        let mut versions = self.versions.write().unwrap_or_else(PoisonError::into_inner);
+        for item in staged {
+            let source = item.document.as_ref().map(|(source, _)| source.clone());
+            versions.insert(
+                Arc::clone(&item.id),
+                Entry {
+                    seq_no: item.seq_no,
+                    version: item.version,
+                    source,
+                },
+            );
+            let Some(tantivy) = &writer.tantivy else { continue };
+            if item.replaces {
+                tantivy.delete_term(Term::from_field_text(schema::fields().id, &item.id));
+            }
+            let Some((source, values)) = item.document else {
+                continue;
+            };
+            let document = LogDocument {
+                id: item.id,
+                seq_no: item.seq_no,
+                version: item.version,
+                source,
+                values,
+                fields: schema::fields(),
+            };
+            if let Err(error) = tantivy.add_document(document) {
+                error!(%error, labels.index = self.name, place = item.place, "indexing failed, the writer is reopened from the write-ahead log");
+                writer.tantivy = None;
+                writer.replay_needed = true;
+            }
+        }
+    }
+
+    /// Locks the writer of an index that still exists.
+    pub(super) fn lock_writer(&self) -> ApiResult<MutexGuard<'_, Writer>> {
+        let guard = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.deleted.load(Ordering::Acquire) {
+            return Err(ApiError::index_not_found(&self.name));
+        }
+        Ok(guard)
+    }
+
+    /// Opens tantivy's writer if it is closed, and gives it what it lost, if it failed.
+    pub(super) fn open_writer(&self, writer: &mut Writer) -> ApiResult<()> {
+        writer.used = Instant::now();
+        if writer.tantivy.is_some() {
+            return Ok(());
+        }
+        let options = tantivy::indexer::IndexWriterOptions::builder()
+            .num_worker_threads(self.limits.writer_threads)
+            .memory_budget_per_thread(self.limits.writer_memory / self.limits.writer_threads.max(1))
+            .num_merge_threads(1)
+            .build();
+        writer.tantivy = Some(self.tantivy.writer_with_options(options)?);
+        metrics::gauge!("logstore_open_writers").increment(1);
+        if writer.replay_needed {
+            let frames = writer.wal.frames_from(writer.committed)?;
+            self.replay(writer, frames)?;
+            writer.replay_needed = false;
+        }
+        Ok(())
+    }
+
+    /// Replays the log into an index that is being opened.
+    pub(super) fn replay_at_open(&self, frames: Vec<Frame>) -> ApiResult<()> {
+        let mut guard = self.lock_writer()?;
+        let writer = &mut *guard;
+        self.open_writer(writer)?;
+        let count = frames.len();
+        self.replay(writer, frames)?;
+        self.mark_dirty();
+        info!(
+            event.action = "wal-replayed",
+            labels.index = self.name,
+            documents = count,
+            "write-ahead log replayed"
+        );
+        Ok(())
+    }
+
+    /// Replay is delete-term and add: a record that tantivy has already is replaced by itself.
+    fn replay(&self, writer: &mut Writer, frames: Vec<Frame>) -> ApiResult<()> {
+        let fields = schema::fields();
+        for frame in frames {
+            let id: Arc<str> = frame.id.as_str().into();
+            let values = frame
+                .source
+                .as_ref()
+                .map(|source| self.values_for_replay(&id, source));
+            let tantivy = writer
+                .tantivy
+                .as_ref()
+                .ok_or_else(|| ApiError::internal("replay without a writer"))?;
+            tantivy.delete_term(Term::from_field_text(fields.id, &id));
+            if let (Some(source), Some(values)) = (&frame.source, values) {
+                tantivy.add_document(LogDocument {
+                    id: Arc::clone(&id),
+                    seq_no: frame.seq_no,
+                    version: frame.version,
+                    source: source.clone(),
+                    values,
+                    fields,
+                })?;
+                writer.uncommitted_bytes += source.len() as u64;
+            }
+            writer.next_seq_no = writer.next_seq_no.max(frame.seq_no + 1);
+            let entry = Entry {
+                seq_no: frame.seq_no,
+                version: frame.version,
+                source: frame.source,
+            };
+            self.versions
+                .write()
+                .unwrap_or_else(PoisonError::into_inner)
+                .insert(id, entry);
+        }
+        Ok(())
+    }
+
+    /// An acknowledged document is never dropped: one that no longer fits the mapping is kept in `_source`.
+    fn values_for_replay(&self, id: &str, source: &[u8]) -> Values {
+        loop {
+            let mapping = self.mapping();
+            let mut parser = Parser::new(&mapping, usize::MAX);
+            let values = parser.parse(id, source).unwrap_or_else(|error| {
+                error!(%error, labels.index = self.name, "replayed document does not fit the mapping, only its source is kept");
+                Values::default()
+            });
+            if self.learn(parser.into_learnt()).is_ok() {
+                return values;
+            }
+        }
+    }
+
+    pub(super) fn mark_dirty(&self) {
+        self.dirty_since
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get_or_insert_with(Instant::now);
+    }
+}
+
+fn prepare_one(parser: &mut Parser<'_>, request: &Request) -> ApiResult<Op> {
+    let (id, fresh_id): (Arc<str>, bool) = match &request.id {
+        Some(id) if id.is_empty() => {
+            return Err(ApiError::argument("if _id is specified it must not be empty"));
+        }
+        Some(id) if id.len() > MAX_ID => {
+            return Err(ApiError::argument(format!(
+                "id is too long, must be no longer than {MAX_ID} bytes but was: {}",
+                id.len()
+            )));
+        }
+        Some(id) => (id.as_str().into(), false),
+        None => (new_id(), true),
+    };
+    let action = match &request.source {
+        Some(source) => Action::Index {
+            values: parser.parse(&id, source)?,
+            source: source.clone(),
+            create: request.create,
+        },
+        None => Action::Delete,
+    };
+    Ok(Op {
+        id,
+        action,
+        fresh_id,
+        if_seq_no: request.if_seq_no,
+    })
+}

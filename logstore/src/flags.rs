@@ -1,0 +1,145 @@
+//! The command line of `logstored`. Every limit of the store is a flag.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Parser;
+
+use crate::engine::settings::duration;
+use crate::limits::Limits;
+use crate::present::Presented;
+
+/// The embedded log store: tantivy behind the Elasticsearch REST API.
+///
+/// It answers on http://ADDR like an Elasticsearch 7.17 of one node, so that shippers, Grafana and curl work as
+/// they are:
+///
+///     logstored --data ./logs
+///     curl -H content-type:application/x-ndjson --data-binary @logs.ndjson localhost:9200/logs/_bulk
+///     curl 'localhost:9200/logs/_search?q=log.level:error&sort=@timestamp:desc'
+///
+/// What it acknowledged is on disk and survives a crash. The address it listens on is written to
+/// DATA/http.addr, which helps with port 0.
+#[derive(Debug, Parser)]
+#[command(name = "logstored", version, verbatim_doc_comment)]
+pub struct Flags {
+    /// The folder that holds the indices; it is made if missing, and used by one process at a time.
+    #[arg(long, value_name = "DIR", default_value = "logstore-data")]
+    pub data: PathBuf,
+    /// The address to listen on. A supervisor's inherited socket called `http` comes first. There is no
+    /// authentication: keep it on loopback, or put a proxy in front.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9200")]
+    pub listen: SocketAddr,
+    /// Where this process writes its own log records, as segments of ECS JSON; without it, standard error.
+    #[arg(long, value_name = "DIR")]
+    pub spool: Option<PathBuf>,
+    /// The node's name, in answers and in its own log records.
+    #[arg(long, value_name = "NAME", default_value = "logstore-0")]
+    pub node: String,
+    /// The version of Elasticsearch to present. Known: 7.17.
+    #[arg(long, value_name = "VERSION", default_value = "7.17")]
+    pub present_as: Presented,
+    /// Largest request body in bytes, before and after decompression; beyond it the answer is 413.
+    #[arg(long, value_name = "BYTES", default_value_t = Limits::default().max_content_length, help_heading = "Limits")]
+    pub max_content_length: usize,
+    /// Most buckets of one request's aggregations.
+    #[arg(long, value_name = "N", default_value_t = Limits::default().max_buckets, help_heading = "Limits")]
+    pub max_buckets: u32,
+    /// Largest from + size of a search.
+    #[arg(long, value_name = "N", default_value_t = Limits::default().max_result_window, help_heading = "Limits")]
+    pub max_result_window: usize,
+    /// Most bulk requests at once; beyond it the answer is 429, and the client waits and sends again.
+    #[arg(long, value_name = "N", default_value_t = Limits::default().max_bulk_in_flight, help_heading = "Limits")]
+    pub max_bulk_in_flight: usize,
+    /// Most searches at once; 64 times as many may wait, beyond that the answer is 429.
+    #[arg(long, value_name = "N", default_value_t = Limits::default().max_search_in_flight, help_heading = "Limits")]
+    pub max_search_in_flight: usize,
+    /// Most fields of an index, unless its settings say otherwise.
+    #[arg(long, value_name = "N", default_value_t = Limits::default().max_fields, help_heading = "Limits")]
+    pub max_fields: usize,
+    /// Memory of each open index writer in bytes, at least 15 MB a thread.
+    #[arg(long, value_name = "BYTES", default_value_t = Limits::default().writer_memory, help_heading = "Limits")]
+    pub writer_memory: usize,
+    /// Indexing threads of each open index writer.
+    #[arg(long, value_name = "N", default_value_t = Limits::default().writer_threads, help_heading = "Limits")]
+    pub writer_threads: usize,
+    /// Most index writers kept open.
+    #[arg(long, value_name = "N", default_value_t = Limits::default().max_open_writers, help_heading = "Limits")]
+    pub max_open_writers: usize,
+    /// An index writer that is unused this long is closed, which frees its memory.
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = time, help_heading = "Limits")]
+    pub writer_idle: Duration,
+    /// An index commits early once this many bytes are uncommitted.
+    #[arg(long, value_name = "BYTES", default_value_t = Limits::default().flush_bytes, help_heading = "Limits")]
+    pub flush_bytes: u64,
+    /// How soon writes become visible to searches, unless an index's settings say otherwise.
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = time, help_heading = "Limits")]
+    pub refresh_interval: Duration,
+}
+
+fn time(text: &str) -> Result<Duration, String> {
+    duration(text).ok_or_else(|| format!("[{text}] is not a time such as 500ms, 30s, 5m or 1h"))
+}
+
+// === impl Flags ===
+
+impl Flags {
+    /// The limits that the flags say.
+    pub fn limits(&self) -> Result<Limits, String> {
+        const LEAST: usize = 15_000_000;
+        let per_thread = self.writer_memory / self.writer_threads.max(1);
+        if self.writer_threads == 0 || per_thread < LEAST {
+            return Err(format!(
+                "--writer-memory {} is too small for --writer-threads {}: each thread needs at least {LEAST} bytes",
+                self.writer_memory, self.writer_threads
+            ));
+        }
+        for (flag, value) in [
+            ("--max-bulk-in-flight", self.max_bulk_in_flight),
+            ("--max-search-in-flight", self.max_search_in_flight),
+            ("--max-open-writers", self.max_open_writers),
+            ("--max-result-window", self.max_result_window),
+        ] {
+            if value == 0 {
+                return Err(format!("{flag} must be at least 1"));
+            }
+        }
+        Ok(Limits {
+            max_content_length: self.max_content_length,
+            max_buckets: self.max_buckets,
+            max_result_window: self.max_result_window,
+            max_bulk_in_flight: self.max_bulk_in_flight,
+            max_search_in_flight: self.max_search_in_flight,
+            max_fields: self.max_fields,
+            writer_memory: self.writer_memory,
+            writer_threads: self.writer_threads,
+            max_open_writers: self.max_open_writers,
+            writer_idle: self.writer_idle,
+            flush_bytes: self.flush_bytes,
+            refresh_interval: self.refresh_interval,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_of_the_flags_are_the_defaults_of_the_limits() {
+        let flags = Flags::parse_from(["logstored"]);
+        assert_eq!(
+            format!("{:?}", flags.limits().unwrap()),
+            format!("{:?}", Limits::default())
+        );
+    }
+
+    #[test]
+    fn an_unknown_version_is_refused_by_name() {
+        let error = Flags::try_parse_from(["logstored", "--present-as", "9"])
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("cannot present [9] yet"), "{error}");
+    }
+}

@@ -1,0 +1,88 @@
+//! What every handler has at hand, and the gates in front of the work.
+
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::engine::store::Store;
+use crate::error::{ApiError, ApiResult};
+use crate::present::Presented;
+
+/// Searches that may wait for each one that runs.
+const SEARCHES_WAITING: usize = 64;
+
+/// Shared by all handlers.
+#[derive(Debug)]
+pub struct App {
+    /// The store.
+    pub store: Arc<Store>,
+    /// What the listener claims to be.
+    pub presented: Presented,
+    /// The node's name.
+    pub node: String,
+    /// Where it listens.
+    pub address: String,
+    bulks: Arc<Semaphore>,
+    searches: Arc<Semaphore>,
+    searches_waiting: Arc<Semaphore>,
+}
+
+// === impl App ===
+
+impl App {
+    /// An application over a store.
+    pub fn new(store: Arc<Store>, presented: Presented, node: String, address: String) -> Self {
+        let limits = Arc::clone(&store.limits);
+        Self {
+            store,
+            presented,
+            node,
+            address,
+            bulks: Arc::new(Semaphore::new(limits.max_bulk_in_flight)),
+            searches: Arc::new(Semaphore::new(limits.max_search_in_flight)),
+            searches_waiting: Arc::new(Semaphore::new(limits.max_search_in_flight * SEARCHES_WAITING)),
+        }
+    }
+
+    /// Runs blocking work on the store.
+    pub async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Arc<Store>) -> ApiResult<T> + Send + 'static,
+    ) -> ApiResult<T> {
+        let store = Arc::clone(&self.store);
+        match tokio::task::spawn_blocking(move || work(&store)).await {
+            Ok(result) => result,
+            Err(error) => Err(ApiError::internal(format!(
+                "the request failed inside the store: {error}"
+            ))),
+        }
+    }
+
+    /// A place among the bulks in flight. None free: the client has to wait, and is told so.
+    pub fn bulk_permit(&self) -> ApiResult<OwnedSemaphorePermit> {
+        Arc::clone(&self.bulks).try_acquire_owned().map_err(|_| {
+            metrics::counter!("logstore_rejected_total", "what" => "bulk").increment(1);
+            ApiError::rejected(format!(
+                "rejected execution of bulk: [{}] bulk requests are in flight (--max-bulk-in-flight); wait and send it again",
+                self.store.limits.max_bulk_in_flight
+            ))
+        })
+    }
+
+    /// A place among the searches, after waiting in a bounded queue.
+    pub async fn search_permit(&self) -> ApiResult<OwnedSemaphorePermit> {
+        let rejected = || {
+            metrics::counter!("logstore_rejected_total", "what" => "search").increment(1);
+            ApiError::rejected(
+                "rejected execution of search: too many searches wait (--max-search-in-flight)",
+            )
+        };
+        let _queued = Arc::clone(&self.searches_waiting)
+            .try_acquire_owned()
+            .map_err(|_| rejected())?;
+        Arc::clone(&self.searches)
+            .acquire_owned()
+            .await
+            .map_err(|_| rejected())
+    }
+}

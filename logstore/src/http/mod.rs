@@ -1,0 +1,23 @@
+//! The REST API. One file for each family of endpoints; [`router`] is the list of all of them.
+//!
+//! A handler reads the request, does its work where blocking is allowed, and returns a [`reply::Reply`] or an
+//! [`ApiError`](crate::error::ApiError). What all answers share (the product header, `pretty`, `filter_path`)
+//! is in [`reply`].
+
+pub mod admin;
+pub mod app;
+pub mod body;
+pub mod bulk;
+pub mod cat;
+pub mod cluster;
+pub mod document;
+pub mod field_caps;
+pub mod index;
+pub mod params;
+pub mod reply;
+pub mod router;
+pub mod search;
+pub mod template;
+
+pub use app::App;
+pub use router::router;

@@ -1,0 +1,97 @@
+//! Every endpoint of the store.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::from_fn;
+use axum::routing::{any, get, post, put};
+
+use super::app::App;
+use super::{admin, bulk, cat, cluster, document, field_caps, index, reply, search, template};
+
+/// The routes.
+pub fn router(app: Arc<App>) -> Router {
+    let searching = || get(search::search).post(search::search);
+    let counting = || get(search::count).post(search::count);
+    let many = || get(search::multi_search).post(search::multi_search);
+    let caps = || get(field_caps::field_caps).post(field_caps::field_caps);
+    let refreshing = || get(index::refresh).post(index::refresh);
+    let getting = || get(document::multi_get).post(document::multi_get);
+    Router::new()
+        .route("/", get(cluster::root))
+        .route("/metrics", get(admin::metrics))
+        // writing
+        .route("/_bulk", post(bulk::bulk).put(bulk::bulk))
+        .route("/{index}/_bulk", post(bulk::bulk_into).put(bulk::bulk_into))
+        .route("/{index}/_doc", post(document::post))
+        .route(
+            "/{index}/_doc/{id}",
+            put(document::put)
+                .post(document::put)
+                .get(document::get)
+                .delete(document::delete),
+        )
+        .route(
+            "/{index}/_create/{id}",
+            put(document::create).post(document::create),
+        )
+        .route("/{index}/_update/{id}", post(document::update))
+        .route("/{index}/_source/{id}", get(document::source))
+        .route("/_mget", getting())
+        .route("/{index}/_mget", getting())
+        // searching
+        .route("/_search", searching())
+        .route("/{index}/_search", searching())
+        .route("/_msearch", many())
+        .route("/{index}/_msearch", many())
+        .route("/_count", counting())
+        .route("/{index}/_count", counting())
+        .route("/_field_caps", caps())
+        .route("/{index}/_field_caps", caps())
+        // indices
+        .route(
+            "/{index}",
+            put(index::create)
+                .get(index::get)
+                .head(index::exists)
+                .delete(index::delete),
+        )
+        .route("/_mapping", get(index::mapping))
+        .route(
+            "/{index}/_mapping",
+            get(index::mapping)
+                .put(index::put_mapping)
+                .post(index::put_mapping),
+        )
+        .route("/{index}/_mapping/field/{fields}", get(index::field_mapping))
+        .route(
+            "/{index}/_settings",
+            get(index::get_settings).put(index::put_settings),
+        )
+        .route("/{index}/_settings/{name}", get(index::get_setting))
+        .route("/_refresh", refreshing())
+        .route("/{index}/_refresh", refreshing())
+        .route("/_flush", refreshing())
+        .route("/{index}/_flush", refreshing())
+        .route("/_resolve/index/{name}", get(index::resolve))
+        .route("/_stats", get(cluster::stats))
+        .route("/{index}/_stats", get(cluster::stats))
+        .merge(template::routes("_index_template"))
+        .merge(template::routes("_component_template"))
+        .merge(template::routes("_template"))
+        // cluster
+        .route("/_cluster/health", get(cluster::health))
+        .route("/_cluster/health/{index}", get(cluster::health))
+        .route("/_nodes", get(cluster::nodes))
+        .route("/_nodes/{what}", get(cluster::nodes))
+        .route("/_cat/indices", get(cat::indices))
+        .route("/_cat/indices/", get(cat::indices))
+        .route("/_cat/indices/{index}", get(cat::indices))
+        .route("/_cat/health", get(cat::health))
+        .route("/_cat/count", get(cat::count))
+        .route("/_cat/count/{index}", get(cat::count))
+        .fallback(any(admin::unknown))
+        .method_not_allowed_fallback(admin::wrong_method)
+        .layer(from_fn(reply::finish))
+        .with_state(app)
+}

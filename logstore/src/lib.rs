@@ -1,0 +1,25 @@
+//! The log store: tantivy behind the Elasticsearch REST API.
+//!
+//! From the outside in:
+//! - [`server`], [`flags`], [`http`]: the process and its endpoints.
+//! - [`present`]: what it claims to be, and how answers are written.
+//! - [`search`], [`aggs`], [`query`]: what is asked, lowered to tantivy for each index.
+//! - [`engine`]: indices on disk, write-ahead logs, templates. Knows no version and no HTTP.
+//! - [`mapping`], [`document`], [`date`]: field types, documents, dates.
+//! - [`limits`], [`error`]: every bound, every refusal.
+//!
+//! Not here: shipping (that is punt), and any knowledge of what the logs are about.
+
+pub mod aggs;
+pub mod date;
+pub mod document;
+pub mod engine;
+pub mod error;
+pub mod flags;
+pub mod http;
+pub mod limits;
+pub mod mapping;
+pub mod present;
+pub mod query;
+pub mod search;
+pub mod server;

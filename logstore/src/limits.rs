@@ -1,0 +1,52 @@
+//! The limits of the store: each has a name, a default, and a flag of `logstored`.
+
+use std::time::Duration;
+
+/// Every bound the store keeps. Memory and queues are bounded by these and by nothing else.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Largest request body, compressed or not, in bytes; beyond it the answer is 413.
+    pub max_content_length: usize,
+    /// Most buckets one request's aggregations may return.
+    pub max_buckets: u32,
+    /// Largest `from + size` of a search.
+    pub max_result_window: usize,
+    /// Most bulk requests worked on at once; beyond it the answer is 429.
+    pub max_bulk_in_flight: usize,
+    /// Most searches worked on at once; beyond `8 x` this many waiting, the answer is 429.
+    pub max_search_in_flight: usize,
+    /// Most mapped fields of an index.
+    pub max_fields: usize,
+    /// Memory of one index writer in bytes.
+    pub writer_memory: usize,
+    /// Indexing threads of one index writer.
+    pub writer_threads: usize,
+    /// Most index writers open at once; the one unused the longest is closed.
+    pub max_open_writers: usize,
+    /// An index writer unused this long is closed.
+    pub writer_idle: Duration,
+    /// An index commits early when this many bytes wait in its write-ahead log.
+    pub flush_bytes: u64,
+    /// How often a dirty index becomes visible to searches, unless its settings say otherwise.
+    pub refresh_interval: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+        Self {
+            max_content_length: 100 << 20,
+            max_buckets: 65_536,
+            max_result_window: 10_000,
+            max_bulk_in_flight: 64,
+            max_search_in_flight: cores.max(2),
+            max_fields: 1_000,
+            writer_memory: 128 << 20,
+            writer_threads: 1,
+            max_open_writers: 16,
+            writer_idle: Duration::from_secs(300),
+            flush_bytes: 256 << 20,
+            refresh_interval: Duration::from_secs(1),
+        }
+    }
+}

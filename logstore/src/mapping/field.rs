@@ -1,0 +1,157 @@
+//! One mapped field: its type, and how that type is laid out in the fixed tantivy schema.
+
+use std::sync::Arc;
+
+use crate::date::parse::{DEFAULT_FORMATS, Format};
+
+/// The path of the field that has a tantivy field of its own, since every log search ranges over it.
+pub const TIMESTAMP: &str = "@timestamp";
+
+/// The families of types, by how a value is read and stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Analysed text.
+    Text,
+    /// An exact string.
+    Keyword,
+    /// A whole number; the bounds are those of the declared width.
+    Long {
+        /// Smallest value.
+        min: i64,
+        /// Largest value.
+        max: i64,
+    },
+    /// A floating-point number.
+    Double,
+    /// `true` or `false`; stored as an exact string.
+    Boolean,
+    /// Milliseconds since the epoch.
+    Date,
+    /// An IP address; stored as an exact string in canonical form.
+    Ip,
+    /// Kept in `_source` alone (`binary`, `geo_point`).
+    Unindexed,
+    /// An object whose leaves are all exact strings.
+    Flattened,
+}
+
+/// A mapped leaf field.
+#[derive(Debug, Clone)]
+pub struct Field {
+    /// Full dotted path.
+    pub path: Arc<str>,
+    /// Family.
+    pub kind: Kind,
+    /// The type's name as declared (`integer`, `match_only_text`).
+    pub type_name: String,
+    /// Strings longer than this many characters are not indexed.
+    pub ignore_above: Option<usize>,
+    /// Date formats, as declared.
+    pub format: Option<String>,
+    /// Date formats, parsed.
+    pub formats: Vec<Format>,
+    /// `ignore_malformed`: a value that does not fit is left out instead of refused.
+    pub ignore_malformed: bool,
+    /// `index: false` and `enabled: false`.
+    pub unindexed: bool,
+    /// Multi-fields.
+    pub subfields: Vec<Arc<Field>>,
+    /// What values of this field are also copied into other parameters of the mapping, kept for `_mapping`.
+    pub params: serde_json::Map<String, serde_json::Value>,
+}
+
+// === impl Kind ===
+
+impl Kind {
+    /// The family of a declared type.
+    pub fn of_type(name: &str) -> Option<Self> {
+        let long = |min, max| Self::Long { min, max };
+        Some(match name {
+            "text" | "match_only_text" | "annotated_text" | "search_as_you_type" => Self::Text,
+            // `string` is Elasticsearch 2's name, which Kibana 5 still writes into sort options.
+            "keyword" | "constant_keyword" | "wildcard" | "version" => Self::Keyword,
+            "long" | "unsigned_long" => long(i64::MIN, i64::MAX),
+            "integer" => long(i64::from(i32::MIN), i64::from(i32::MAX)),
+            "short" => long(i64::from(i16::MIN), i64::from(i16::MAX)),
+            "byte" => long(i64::from(i8::MIN), i64::from(i8::MAX)),
+            "double" | "float" | "half_float" | "scaled_float" => Self::Double,
+            "boolean" => Self::Boolean,
+            "date" | "date_nanos" => Self::Date,
+            "ip" => Self::Ip,
+            "binary" | "geo_point" | "geo_shape" | "completion" | "rank_feature" | "dense_vector" => {
+                Self::Unindexed
+            }
+            "flattened" => Self::Flattened,
+            _ => return None,
+        })
+    }
+
+    /// Whether values are numbers in the `number` column family.
+    pub fn is_number(self) -> bool {
+        matches!(self, Self::Long { .. } | Self::Double | Self::Date)
+    }
+
+    /// Whether values are exact strings in the `keyword` column family.
+    pub fn is_exact_string(self) -> bool {
+        matches!(self, Self::Keyword | Self::Boolean | Self::Ip | Self::Flattened)
+    }
+}
+
+// === impl Field ===
+
+impl Field {
+    /// A field of a type with no parameters.
+    pub fn new(path: &str, type_name: &str, kind: Kind) -> Self {
+        Self {
+            path: path.into(),
+            kind,
+            type_name: type_name.to_owned(),
+            ignore_above: None,
+            format: None,
+            formats: DEFAULT_FORMATS.to_vec(),
+            ignore_malformed: false,
+            unindexed: kind == Kind::Unindexed,
+            subfields: Vec::new(),
+            params: serde_json::Map::new(),
+        }
+    }
+
+    /// The dynamic mapping of a string: text, with an exact multi-field `keyword`.
+    pub fn dynamic_string(path: &str) -> Self {
+        let mut keyword = Self::new(&format!("{path}.keyword"), "keyword", Kind::Keyword);
+        keyword.ignore_above = Some(256);
+        let mut field = Self::new(path, "text", Kind::Text);
+        field.subfields.push(Arc::new(keyword));
+        field
+    }
+
+    /// Whether this is the dedicated timestamp field.
+    pub fn is_timestamp(&self) -> bool {
+        self.kind == Kind::Date && &*self.path == TIMESTAMP
+    }
+
+    /// The name of the tantivy column that holds the values, for sorting, ranges and aggregations.
+    pub fn column(&self) -> Option<String> {
+        if self.unindexed {
+            return None;
+        }
+        if self.is_timestamp() {
+            return Some(TIMESTAMP.to_owned());
+        }
+        match self.kind {
+            kind if kind.is_number() => Some(format!("number.{}", escape(&self.path))),
+            kind if kind.is_exact_string() => Some(format!("keyword.{}", escape(&self.path))),
+            _ => None,
+        }
+    }
+
+    /// The field whose values can be aggregated: itself, or for text its first exact multi-field.
+    pub fn date_format(&self) -> Option<&str> {
+        self.format.as_deref()
+    }
+}
+
+/// Escapes a path for tantivy's column names, in which a backslash escapes.
+pub fn escape(path: &str) -> String {
+    path.replace('\\', "\\\\")
+}

@@ -1,0 +1,147 @@
+//! Answers to writes: of one document, and of a bulk.
+//!
+//! A bulk answer has thousands of items, so it is written as text, without a tree.
+
+use std::fmt::Write as _;
+
+use super::{Presented, error};
+use crate::engine::op::{Done, Outcome};
+use crate::error::ApiError;
+
+/// One item of a bulk answer.
+#[derive(Debug)]
+pub struct Item {
+    /// `index`, `create`, `update` or `delete`.
+    pub verb: &'static str,
+    /// The index asked for.
+    pub index: String,
+    /// The id asked for, if any.
+    pub id: Option<String>,
+    /// What came of it.
+    pub result: Result<Outcome, ApiError>,
+}
+
+/// The answer to one write, as JSON text.
+pub fn outcome(presented: Presented, index: &str, outcome: &Outcome, refreshed: bool) -> String {
+    let mut out = String::with_capacity(200);
+    out.push('{');
+    push_outcome(&mut out, presented, index, outcome, refreshed);
+    out.push('}');
+    out
+}
+
+/// The answer to a bulk, as JSON text.
+pub fn bulk(presented: Presented, took: u64, items: &[Item], refreshed: bool) -> String {
+    let errors = items.iter().any(|item| item.result.is_err());
+    let mut out = String::with_capacity(200 * items.len() + 64);
+    push(
+        &mut out,
+        format_args!("{{\"took\":{took},\"errors\":{errors},\"items\":["),
+    );
+    for (place, item) in items.iter().enumerate() {
+        if place > 0 {
+            out.push(',');
+        }
+        push(&mut out, format_args!("{{\"{}\":{{", item.verb));
+        match &item.result {
+            Ok(done) => {
+                push_outcome(&mut out, presented, &item.index, done, refreshed);
+                push(&mut out, format_args!(",\"status\":{}", done.done.status()));
+            }
+            Err(refused) => {
+                push_names(&mut out, presented, &item.index, item.id.as_deref());
+                push(
+                    &mut out,
+                    format_args!(
+                        ",\"status\":{},\"error\":{}",
+                        refused.status,
+                        error::cause(refused)
+                    ),
+                );
+            }
+        }
+        out.push_str("}}");
+    }
+    out.push_str("]}");
+    out
+}
+
+fn push(out: &mut String, text: std::fmt::Arguments<'_>) {
+    out.write_fmt(text).expect("writing to a string cannot fail");
+}
+
+/// A string as JSON.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+fn push_names(out: &mut String, presented: Presented, index: &str, id: Option<&str>) {
+    push(out, format_args!("\"_index\":{}", quoted(index)));
+    if let Some(doc_type) = presented.doc_type() {
+        push(out, format_args!(",\"_type\":\"{doc_type}\""));
+    }
+    match id {
+        Some(id) => push(out, format_args!(",\"_id\":{}", quoted(id))),
+        None => out.push_str(",\"_id\":null"),
+    }
+}
+
+fn push_outcome(out: &mut String, presented: Presented, index: &str, outcome: &Outcome, refreshed: bool) {
+    push_names(out, presented, index, Some(&outcome.id));
+    push(
+        out,
+        format_args!(
+            ",\"_version\":{},\"result\":\"{}\"",
+            outcome.version,
+            outcome.done.word()
+        ),
+    );
+    if refreshed {
+        out.push_str(",\"forced_refresh\":true");
+    }
+    let copies = u8::from(outcome.done != Done::Noop);
+    push(
+        out,
+        format_args!(
+            ",\"_shards\":{{\"total\":{copies},\"successful\":{copies},\"failed\":0}},\"_seq_no\":{},\"_primary_term\":1",
+            outcome.seq_no
+        ),
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bulk_answer_is_json_with_an_item_for_each_action() {
+        let done = Outcome {
+            id: "a\"b".into(),
+            version: 1,
+            seq_no: 7,
+            done: Done::Created,
+        };
+        let items = [
+            Item {
+                verb: "create",
+                index: "i".into(),
+                id: None,
+                result: Ok(done),
+            },
+            Item {
+                verb: "index",
+                index: "i".into(),
+                id: Some("x".into()),
+                result: Err(ApiError::mapper("no \"way\"")),
+            },
+        ];
+        let json: serde_json::Value = serde_json::from_str(&bulk(Presented::V7_17, 3, &items, true)).unwrap();
+        assert_eq!(json["errors"], true);
+        assert_eq!(json["items"][0]["create"]["_id"], "a\"b");
+        assert_eq!(json["items"][0]["create"]["status"], 201);
+        assert_eq!(
+            json["items"][1]["index"]["error"]["type"],
+            "mapper_parsing_exception"
+        );
+    }
+}

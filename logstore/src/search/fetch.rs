@@ -1,0 +1,65 @@
+//! The `fields` and `docvalue_fields` of a hit, read from its `_source` as the mapping says.
+
+use serde_json::{Map, Value};
+
+use super::request::AskedField;
+use crate::date::format;
+use crate::date::zone::Zone;
+use crate::document::convert::{self, Scalar};
+use crate::document::path;
+use crate::mapping::{Field, Kind, Mapping};
+
+/// Values of the asked fields, each as a list.
+pub fn fields(source: &Value, mapping: &Mapping, asked: &[AskedField]) -> Map<String, Value> {
+    let mut out = Map::new();
+    for ask in asked {
+        for field in mapping.matching(&ask.name) {
+            // A multi-field has the values of the field it belongs to.
+            let from = if mapping.multi.contains_key(&field.path) {
+                field
+                    .path
+                    .rsplit_once('.')
+                    .map_or(&*field.path, |(parent, _)| parent)
+            } else {
+                &field.path
+            };
+            let values: Vec<Value> = path::values(source, from)
+                .into_iter()
+                .map(|value| shown(value, &field, ask.format.as_deref()))
+                .collect();
+            if !values.is_empty() {
+                out.insert(field.path.to_string(), values.into());
+            }
+        }
+    }
+    out
+}
+
+fn shown(value: &Value, field: &Field, asked_format: Option<&str>) -> Value {
+    let scalar = match value {
+        Value::String(text) => Scalar::Str(text),
+        Value::Number(number) => match number.as_i64() {
+            Some(whole) => Scalar::I64(whole),
+            None => Scalar::F64(number.as_f64().unwrap_or_default()),
+        },
+        Value::Bool(value) => Scalar::Bool(*value),
+        _ => return value.clone(),
+    };
+    match field.kind {
+        Kind::Date => match convert::date(field, scalar) {
+            Ok(parsed) => {
+                format::format(parsed.start, asked_format.or(field.format.as_deref()), &Zone::UTC).into()
+            }
+            Err(_) => value.clone(),
+        },
+        Kind::Long { min, max } => {
+            convert::long(scalar, min, max).map_or_else(|_| value.clone(), Value::from)
+        }
+        Kind::Double => convert::double(scalar).map_or_else(|_| value.clone(), Value::from),
+        Kind::Keyword | Kind::Text | Kind::Ip | Kind::Flattened => scalar.to_string().into(),
+        Kind::Boolean => {
+            convert::boolean(scalar).map_or_else(|_| value.clone(), |text| (text == "true").into())
+        }
+        Kind::Unindexed => value.clone(),
+    }
+}

@@ -1,0 +1,308 @@
+//! The order of hits: what a body asks, and values that can be compared across segments and indices.
+
+use std::cmp::Ordering;
+
+use serde_json::{Value, json};
+
+use crate::date::format as date_format;
+use crate::date::zone::Zone;
+use crate::error::{ApiError, ApiResult};
+use crate::mapping::{Field, Kind, Mapping};
+
+/// Most keys of a sort.
+const MAX_KEYS: usize = 16;
+
+/// One key of a sort.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SortKey {
+    /// What is compared.
+    pub by: By,
+    /// Largest first.
+    pub descending: bool,
+    /// Documents without a value come first.
+    pub missing_first: bool,
+    /// A type to assume where the field is not mapped; without it that is an error.
+    pub unmapped_type: Option<String>,
+    /// How dates are written.
+    pub format: Option<String>,
+}
+
+/// What is compared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum By {
+    /// `_score`.
+    Score,
+    /// `_doc`: the order of arrival.
+    Arrival,
+    /// A field.
+    Field(String),
+}
+
+/// How a key's column is read in one index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Column {
+    /// The score.
+    Score,
+    /// `_seq_no`.
+    Arrival,
+    /// Whole numbers and dates.
+    Whole(String),
+    /// Floating-point numbers.
+    Float(String),
+    /// Exact strings.
+    Text(String),
+    /// The field is not mapped here.
+    Absent,
+}
+
+/// A value to sort by.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SortValue {
+    /// A whole number or a date.
+    Whole(i64),
+    /// A floating-point number or a score.
+    Float(f64),
+    /// A string.
+    Text(String),
+    /// No value (of a string; numbers without a value are the largest or smallest one).
+    Missing,
+}
+
+/// Reads `sort` in all its shapes.
+pub fn parse(value: &Value) -> ApiResult<Vec<SortKey>> {
+    let mut keys = Vec::new();
+    let entries = match value {
+        Value::Array(entries) => entries.as_slice(),
+        one => std::slice::from_ref(one),
+    };
+    for entry in entries {
+        match entry {
+            Value::String(text) => {
+                // `field:desc` is the form of the URL parameter.
+                let (name, order) = text
+                    .rsplit_once(':')
+                    .filter(|(_, o)| matches!(*o, "asc" | "desc"))
+                    .unwrap_or((text, ""));
+                keys.push(key(name, &Value::Null, order)?);
+            }
+            Value::Object(map) => {
+                for (name, options) in map {
+                    keys.push(key(name, options, "")?);
+                }
+            }
+            _ => {
+                return Err(ApiError::parsing(
+                    "malformed sort format, within the sort array, an object, or an actual string are allowed",
+                ));
+            }
+        }
+    }
+    if keys.len() > MAX_KEYS {
+        return Err(ApiError::argument(format!(
+            "sort has more than [{MAX_KEYS}] keys"
+        )));
+    }
+    // Sorting by the score alone is the default order.
+    if matches!(
+        keys.as_slice(),
+        [SortKey {
+            by: By::Score,
+            descending: true,
+            ..
+        }]
+    ) {
+        keys.clear();
+    }
+    Ok(keys)
+}
+
+fn key(name: &str, options: &Value, order: &str) -> ApiResult<SortKey> {
+    let by = match name {
+        "_score" => By::Score,
+        "_doc" | "_shard_doc" => By::Arrival,
+        "_geo_distance" | "_script" => {
+            return Err(ApiError::parsing(format!("sort by [{name}] is not supported")));
+        }
+        field => By::Field(field.to_owned()),
+    };
+    let text = |key: &str| options.get(key).and_then(Value::as_str);
+    let order = options
+        .as_str()
+        .filter(|_| order.is_empty())
+        .or_else(|| text("order"))
+        .unwrap_or(order);
+    let descending = match order.to_ascii_lowercase().as_str() {
+        "" => by == By::Score,
+        "asc" => false,
+        "desc" => true,
+        other => {
+            return Err(ApiError::argument(format!(
+                "No enum constant for sort order [{other}]"
+            )));
+        }
+    };
+    let missing_first = match options.get("missing").and_then(Value::as_str) {
+        None | Some("_last") => false,
+        Some("_first") => true,
+        Some(other) => {
+            return Err(ApiError::argument(format!(
+                "sort [missing] value [{other}] is not supported, use _first or _last"
+            )));
+        }
+    };
+    Ok(SortKey {
+        by,
+        descending,
+        missing_first,
+        unmapped_type: text("unmapped_type").map(ToOwned::to_owned),
+        format: text("format").map(ToOwned::to_owned),
+    })
+}
+
+// === impl SortKey ===
+
+impl SortKey {
+    /// How this key is read in an index.
+    pub fn column(&self, mapping: &Mapping) -> ApiResult<Column> {
+        let name = match &self.by {
+            By::Score => return Ok(Column::Score),
+            By::Arrival => return Ok(Column::Arrival),
+            By::Field(name) if matches!(name.as_str(), "_seq_no" | "_id") => return Ok(Column::Arrival),
+            By::Field(name) => name,
+        };
+        let Some(field) = mapping.get(name) else {
+            if self.unmapped_type.is_some() {
+                return Ok(Column::Absent);
+            }
+            return Err(ApiError::new(
+                400,
+                "query_shard_exception",
+                format!("No mapping found for [{name}] in order to sort on"),
+            ));
+        };
+        column_of(field).ok_or_else(|| no_column(field))
+    }
+
+    /// The value of a document that has none.
+    pub fn missing(&self, column: &Column) -> SortValue {
+        // The largest value comes last ascending and first descending.
+        let largest = self.descending == self.missing_first;
+        match column {
+            Column::Float(_) => SortValue::Float(if largest { f64::INFINITY } else { f64::NEG_INFINITY }),
+            Column::Text(_) | Column::Score => SortValue::Missing,
+            _ => SortValue::Whole(if largest { i64::MAX } else { i64::MIN }),
+        }
+    }
+
+    /// Compares two values in this key's order.
+    pub fn compare(&self, a: &SortValue, b: &SortValue) -> Ordering {
+        use SortValue::{Float, Missing, Text, Whole};
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "indices that disagree on a field's type are compared roughly"
+        )]
+        let ordering = match (a, b) {
+            (Missing, Missing) => return Ordering::Equal,
+            (Missing, _) => {
+                return if self.missing_first {
+                    Ordering::Less
+                } else {
+                    Ordering::Greater
+                };
+            }
+            (_, Missing) => {
+                return if self.missing_first {
+                    Ordering::Greater
+                } else {
+                    Ordering::Less
+                };
+            }
+            (Whole(a), Whole(b)) => a.cmp(b),
+            (Float(a), Float(b)) => a.total_cmp(b),
+            (Whole(a), Float(b)) => (*a as f64).total_cmp(b),
+            (Float(a), Whole(b)) => a.total_cmp(&(*b as f64)),
+            (Text(a), Text(b)) => a.as_bytes().cmp(b.as_bytes()),
+            (Text(_), _) => Ordering::Greater,
+            (_, Text(_)) => Ordering::Less,
+        };
+        if self.descending {
+            ordering.reverse()
+        } else {
+            ordering
+        }
+    }
+
+    /// Reads a value of `search_after`.
+    pub fn read(&self, value: &Value, field: Option<&Field>) -> ApiResult<SortValue> {
+        let is_date = field.is_some_and(|field| field.kind == Kind::Date);
+        Ok(match value {
+            Value::Null => SortValue::Missing,
+            Value::Number(number) => match number.as_i64() {
+                Some(whole) => SortValue::Whole(whole),
+                None => SortValue::Float(number.as_f64().unwrap_or(f64::NAN)),
+            },
+            Value::Bool(value) => SortValue::Text(value.to_string()),
+            Value::String(text) => match field {
+                Some(field) if is_date => {
+                    let parsed =
+                        crate::date::parse::parse(text, &field.formats, &Zone::UTC).ok_or_else(|| {
+                            ApiError::argument(format!(
+                                "Failed to parse search_after value for field [{}]: [{text}]",
+                                field.path
+                            ))
+                        })?;
+                    SortValue::Whole(parsed.start)
+                }
+                Some(field) if field.kind.is_number() => match text.parse::<i64>() {
+                    Ok(whole) => SortValue::Whole(whole),
+                    Err(_) => SortValue::Float(text.parse().map_err(|_| {
+                        ApiError::argument(format!(
+                            "Failed to parse search_after value for field [{}]: [{text}]",
+                            field.path
+                        ))
+                    })?),
+                },
+                _ => SortValue::Text(text.clone()),
+            },
+            other => {
+                return Err(ApiError::argument(format!(
+                    "search_after value [{other}] is not a scalar"
+                )));
+            }
+        })
+    }
+
+    /// The value as a hit's `sort` shows it.
+    pub fn write(&self, value: &SortValue) -> Value {
+        match value {
+            SortValue::Whole(millis) => match &self.format {
+                Some(format) if *millis != i64::MAX && *millis != i64::MIN => {
+                    date_format::format(*millis, Some(format), &Zone::UTC).into()
+                }
+                _ => json!(millis),
+            },
+            SortValue::Float(value) if value.is_finite() => json!(value),
+            SortValue::Float(value) => json!(if *value > 0.0 { "Infinity" } else { "-Infinity" }),
+            SortValue::Text(text) => json!(text),
+            SortValue::Missing => Value::Null,
+        }
+    }
+}
+
+/// The column of a field that can be sorted by.
+pub fn column_of(field: &Field) -> Option<Column> {
+    let name = field.column()?;
+    Some(match field.kind {
+        Kind::Long { .. } | Kind::Date => Column::Whole(name),
+        Kind::Double => Column::Float(name),
+        _ => Column::Text(name),
+    })
+}
+
+/// What Elasticsearch says of a field whose values cannot be sorted or aggregated.
+pub fn no_column(field: &Field) -> ApiError {
+    ApiError::argument(format!(
+        "Text fields are not optimised for operations that require per-document field data like aggregations and sorting, so these operations are disabled by default. Please use a keyword field instead. Alternatively, set fielddata=true on [{}] in order to load field data by uninverting the inverted index. Note that this can use significant memory.",
+        field.path
+    ))
+}

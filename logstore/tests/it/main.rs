@@ -1,0 +1,11 @@
+//! The store through its public face: a real process, real HTTP.
+//!
+//! One binary for all of them, since linking tantivy is what these tests cost most.
+
+mod aggregations;
+mod documents;
+mod durability;
+mod indices;
+mod process;
+mod queries;
+mod server;

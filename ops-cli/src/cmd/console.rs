@@ -1,0 +1,49 @@
+//! `ops console`: opens the console.
+
+use clap::Args;
+
+use crate::context::{self, Context};
+use crate::failure::{Code, Failure, Outcome};
+use crate::output;
+
+/// Opens the console.
+#[derive(Debug, Args)]
+pub(crate) struct Console {
+    /// Only ASCII shapes and borders.
+    #[arg(long)]
+    ascii: bool,
+}
+
+// === impl Console ===
+
+impl Console {
+    pub(crate) async fn run(self, context: &Context) -> Outcome {
+        // Without a terminal that is what is wrong, whatever else is.
+        if !output::is_terminal() {
+            return Err(Failure::new(
+                Code::Usage,
+                "the console needs a terminal",
+                "`ops status` and `ops logs` say the same without one",
+            ));
+        }
+        let options = tui::Options {
+            control: context.control()?,
+            store: context.stack()?.store,
+            index: "guildwatch-*".to_owned(),
+            ascii: self.ascii,
+            color: output::color(),
+            by: context::by("console"),
+        };
+        tui::run(options).await.map_err(|error| {
+            if tui::is_no_tty(&error) {
+                Failure::new(
+                    Code::Usage,
+                    format!("{error:#}"),
+                    "`ops status` works without a terminal",
+                )
+            } else {
+                error.into()
+            }
+        })
+    }
+}

@@ -1,0 +1,46 @@
+//! What is said over the socket.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::{Map, Value};
+
+use crate::Stats;
+
+/// The fields that an event must have, with their values. Empty: every event.
+pub type Filter = BTreeMap<String, String>;
+
+/// The one line that a client sends.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "request", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Request {
+    /// Asks for one [`Stats`].
+    Stats,
+    /// Asks for the events that pass from now on.
+    Tail {
+        /// Only events with these fields. A value that ends in `*` matches what starts with it.
+        #[serde(default)]
+        filter: Filter,
+        /// The share of matching events that is wanted, over 0 up to 1.
+        #[serde(default = "everything")]
+        sample: f64,
+    },
+}
+
+/// One line that a server sends.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TailLine {
+    /// An event that passed, as it will be stored.
+    Event(Map<String, Value>),
+    /// So many events passed that this client was too slow for.
+    Dropped(u64),
+    /// The answer to `stats`.
+    Stats(Box<Stats>),
+    /// The request could not be served; nothing follows.
+    Error(String),
+}
+
+fn everything() -> f64 {
+    1.0
+}

@@ -1,0 +1,217 @@
+//! The reading end of a buffer.
+
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use super::frame::{Decoded, decode};
+use super::{Gauge, Position, Written, WrittenReceiver, position, segment};
+
+/// How long an acknowledgement may stay in memory only.
+const PERSIST_EVERY: Duration = Duration::from_millis(500);
+
+/// Reads frames in order, and remembers how far they are acknowledged.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    folder: PathBuf,
+    at: Position,
+    file: Option<File>,
+    acknowledged: Position,
+    persisted: Position,
+    persisted_at: Instant,
+    gauge: Arc<Gauge>,
+    written: WrittenReceiver,
+}
+
+/// How much to read at once.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limit {
+    pub(crate) events: usize,
+    pub(crate) bytes: usize,
+}
+
+/// What was read.
+#[derive(Debug)]
+pub(crate) struct Read {
+    /// The payloads.
+    pub(crate) payloads: Vec<Bytes>,
+    /// The place behind them, to acknowledge.
+    pub(crate) end: Position,
+    /// When the first one was written.
+    pub(crate) oldest_ms: u64,
+    /// Places that were corrupt and passed over.
+    pub(crate) corrupt: u64,
+}
+
+// === impl Reader ===
+
+impl Reader {
+    pub(super) fn new(folder: &Path, at: Position, gauge: Arc<Gauge>, written: WrittenReceiver) -> Self {
+        Self {
+            folder: folder.to_owned(),
+            at,
+            file: None,
+            acknowledged: at,
+            persisted: at,
+            persisted_at: Instant::now(),
+            gauge,
+            written,
+        }
+    }
+
+    /// How far the writer is; for waiting.
+    pub(crate) fn written(&self) -> WrittenReceiver {
+        self.written.clone()
+    }
+
+    /// The next frames within the limit, at least one if there is one; none when the reader has caught up.
+    pub(crate) fn read(&mut self, limit: Limit) -> io::Result<Option<Read>> {
+        let written = *self.written.borrow();
+        loop {
+            let end = self.segment_end(written)?;
+            if self.at.offset < end
+                && let Some(read) = self.read_segment(end, limit)?
+            {
+                return Ok(Some(read));
+            }
+            if self.at.segment >= written.position.segment {
+                return Ok(None);
+            }
+            self.file = None;
+            let later = segment::list(&self.folder)?;
+            let next = later.into_iter().find(|number| *number > self.at.segment);
+            self.at = Position {
+                segment: next.unwrap_or(written.position.segment),
+                offset: 0,
+            };
+        }
+    }
+
+    /// Says that everything before `position` is in the engine or in the dead-letter file. In order only.
+    pub(crate) fn acknowledge(&mut self, position: Position, events: u64) -> io::Result<()> {
+        self.acknowledged = self.acknowledged.max(position);
+        let left = self.gauge.events.load(Relaxed).saturating_sub(events);
+        self.gauge.events.fetch_sub(events, Relaxed);
+        if left == 0 {
+            self.gauge.oldest_ms.store(0, Relaxed);
+        }
+        let segment_done = self.acknowledged.segment > self.persisted.segment;
+        if segment_done || self.persisted_at.elapsed() >= PERSIST_EVERY {
+            self.persist()?;
+        }
+        Ok(())
+    }
+
+    /// Writes the position down, and deletes the segments before it: in this order, never the other.
+    pub(crate) fn persist(&mut self) -> io::Result<()> {
+        // All of a segment acknowledged, and the writer beyond it: the position is the start of the next one.
+        let written = *self.written.borrow();
+        if self.acknowledged.segment < written.position.segment {
+            let length = std::fs::metadata(segment::path(&self.folder, self.acknowledged.segment));
+            if length.map_or(0, |data| data.len()) <= self.acknowledged.offset {
+                self.acknowledged = Position {
+                    segment: self.acknowledged.segment + 1,
+                    offset: 0,
+                };
+            }
+        }
+        self.persisted_at = Instant::now();
+        if self.acknowledged == self.persisted {
+            return Ok(());
+        }
+        position::store(&self.folder, self.acknowledged)?;
+        self.persisted = self.acknowledged;
+        for number in segment::list(&self.folder)? {
+            if number >= self.persisted.segment {
+                break;
+            }
+            let path = segment::path(&self.folder, number);
+            let length = std::fs::metadata(&path).map_or(0, |data| data.len());
+            std::fs::remove_file(&path)?;
+            self.gauge.bytes.fetch_sub(length, Relaxed);
+        }
+        self.gauge.space.notify_waiters();
+        Ok(())
+    }
+
+    /// Where the readable part of the current segment ends. Opens it.
+    fn segment_end(&mut self, written: Written) -> io::Result<u64> {
+        if self.file.is_none() {
+            match File::open(segment::path(&self.folder, self.at.segment)) {
+                Ok(file) => self.file = Some(file),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+                Err(error) => return Err(error),
+            }
+        }
+        let file = self.file.as_ref();
+        if self.at.segment == written.position.segment {
+            return Ok(written.position.offset);
+        }
+        file.map_or(Ok(0), |file| Ok(file.metadata()?.len()))
+    }
+
+    fn read_segment(&mut self, end: u64, limit: Limit) -> io::Result<Option<Read>> {
+        let Some(file) = &self.file else { return Ok(None) };
+        let available = usize::try_from(end - self.at.offset).unwrap_or(usize::MAX);
+        let mut want = limit.bytes.max(1).min(available);
+        loop {
+            let mut bytes = vec![0; want];
+            file.read_exact_at(&mut bytes, self.at.offset)?;
+            let bytes = Bytes::from(bytes);
+            let (ranges, consumed, oldest_ms, corrupt, needed) =
+                scan(&bytes, limit.events, want == available);
+            if ranges.is_empty() && consumed == 0 {
+                // One frame larger than the limit: it is read alone.
+                want = needed.max(want + 1).min(available);
+                continue;
+            }
+            self.at.offset += consumed as u64;
+            return Ok(Some(Read {
+                payloads: ranges.into_iter().map(|range| bytes.slice(range)).collect(),
+                end: self.at,
+                oldest_ms,
+                corrupt,
+            }));
+        }
+    }
+}
+
+/// The whole frames in `bytes`: their payloads, how many bytes they take, the first one's time, corrupt places,
+/// and how many bytes the first one needs if it is not whole. `all`: no more bytes will ever follow these.
+fn scan(bytes: &[u8], events: usize, all: bool) -> (Vec<Range<usize>>, usize, u64, u64, usize) {
+    let (mut ranges, mut at, mut oldest_ms, mut corrupt) = (Vec::new(), 0, 0, 0);
+    while ranges.len() < events && at < bytes.len() {
+        match decode(bytes, at) {
+            Decoded::Frame { written_ms, payload } => {
+                if ranges.is_empty() {
+                    oldest_ms = written_ms;
+                }
+                at = payload.end;
+                ranges.push(payload);
+            }
+            Decoded::Corrupt { skip: Some(skip) } => {
+                corrupt += 1;
+                at += skip;
+            }
+            Decoded::Short { needed } if !all => return (ranges, at, oldest_ms, corrupt, needed),
+            Decoded::Corrupt { skip: None } if !all => {
+                // Stop short of the end, where a mark may be cut in two.
+                corrupt += 1;
+                at = bytes.len().saturating_sub(3).max(at + 1);
+                break;
+            }
+            Decoded::Short { .. } | Decoded::Corrupt { skip: None } => {
+                corrupt += 1;
+                at = bytes.len();
+            }
+        }
+    }
+    (ranges, at, oldest_ms, corrupt, 0)
+}

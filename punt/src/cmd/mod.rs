@@ -1,0 +1,10 @@
+//! The commands, one a file, and what they say on the terminal.
+
+pub(crate) mod check;
+pub(crate) mod run;
+pub(crate) mod stats;
+mod table;
+pub(crate) mod tail;
+mod terminal;
+
+pub(crate) use terminal::{complain, failed, say};

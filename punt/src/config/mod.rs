@@ -1,0 +1,61 @@
+//! The configuration of a topology: sources, routes and sinks by name.
+//!
+//! Every table refuses keys that it does not know. A file with faults is refused with all of them, each with
+//! its line, before anything is opened.
+
+mod duration;
+mod file;
+mod index;
+mod route;
+mod sink;
+mod source;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+pub(crate) use file::load;
+pub(crate) use index::IndexPattern;
+pub(crate) use route::RouteConfig;
+pub(crate) use sink::{ElasticsearchConfig, Fsync, Operation, SinkConfig, WhenFull};
+pub(crate) use source::{FileConfig, FileFormat, SourceConfig, SpoolConfig, SyslogConfig};
+
+/// A valid configuration.
+#[derive(Debug)]
+pub(crate) struct Config {
+    pub(crate) process: ProcessConfig,
+    pub(crate) sources: Vec<(String, SourceConfig)>,
+    pub(crate) routes: Vec<(String, RouteConfig)>,
+    pub(crate) sinks: Vec<(String, SinkConfig)>,
+}
+
+/// The keys at the top of the file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ProcessConfig {
+    /// The folder of buffers, checkpoints and dead letters. One punt at a time uses it.
+    pub(crate) data: PathBuf,
+    /// Where `/metrics`, `/livez` and `/readyz` are served. Without it, nowhere.
+    pub(crate) metrics: Option<SocketAddr>,
+    /// The control socket, for `punt stats` and `punt tail`. Without it, `DATA/punt.sock`.
+    pub(crate) control: Option<PathBuf>,
+    /// How long a stop may take to drain before what is left stays in the buffers.
+    #[serde(default = "grace", with = "duration")]
+    pub(crate) grace: Duration,
+}
+
+fn grace() -> Duration {
+    Duration::from_secs(10)
+}
+
+// === impl ProcessConfig ===
+
+impl ProcessConfig {
+    pub(crate) fn control(&self) -> PathBuf {
+        self.control
+            .clone()
+            .unwrap_or_else(|| self.data.join("punt.sock"))
+    }
+}

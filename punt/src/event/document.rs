@@ -1,0 +1,147 @@
+//! Writing one JSON object, field by field, straight into bytes.
+
+use jiff::Timestamp;
+use jiff::tz::Offset;
+
+/// An object that is being written. [`Document::end`] closes it.
+pub(crate) struct Document<'a> {
+    out: &'a mut Vec<u8>,
+}
+
+// === impl Document ===
+
+impl<'a> Document<'a> {
+    /// Begins an object with `@timestamp`, as the log record wants it.
+    pub(crate) fn at(out: &'a mut Vec<u8>, timestamp: Timestamp) -> Self {
+        out.extend_from_slice(b"{\"@timestamp\":\"");
+        write_timestamp(out, timestamp);
+        out.push(b'"');
+        Self { out }
+    }
+
+    pub(crate) fn text(&mut self, key: &str, value: &str) {
+        self.key(key);
+        write_text(self.out, value);
+    }
+
+    pub(crate) fn number(&mut self, key: &str, value: u64) {
+        self.key(key);
+        write_number(self.out, value);
+    }
+
+    /// A value that is JSON already.
+    pub(crate) fn raw(&mut self, key: &str, json: &[u8]) {
+        self.key(key);
+        self.out.extend_from_slice(json);
+    }
+
+    pub(crate) fn end(self) {
+        self.out.push(b'}');
+    }
+
+    fn key(&mut self, key: &str) {
+        self.out.push(b',');
+        write_text(self.out, key);
+        self.out.push(b':');
+    }
+}
+
+/// A JSON string. Runs without anything to escape are copied whole.
+pub(crate) fn write_text(out: &mut Vec<u8>, text: &str) {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    out.push(b'"');
+    let bytes = text.as_bytes();
+    let mut start = 0;
+    for (at, byte) in bytes.iter().enumerate() {
+        let escape = match byte {
+            b'"' => b'"',
+            b'\\' => b'\\',
+            b'\n' => b'n',
+            b'\r' => b'r',
+            b'\t' => b't',
+            0..0x20 => b'u',
+            _ => continue,
+        };
+        out.extend_from_slice(&bytes[start..at]);
+        out.extend_from_slice(&[b'\\', escape]);
+        if escape == b'u' {
+            let low = HEX[usize::from(byte & 15)];
+            out.extend_from_slice(&[b'0', b'0', HEX[usize::from(byte >> 4)], low]);
+        }
+        start = at + 1;
+    }
+    out.extend_from_slice(&bytes[start..]);
+    out.push(b'"');
+}
+
+pub(crate) fn write_number(out: &mut Vec<u8>, mut value: u64) {
+    let mut digits = [0_u8; 20];
+    let mut at = digits.len();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (value % 10) as u8;
+        value /= 10;
+        if value == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[at..]);
+}
+
+/// `2026-11-24T09:46:51.123456Z`, without the quotes; milliseconds are enough when the rest is zero.
+pub(crate) fn write_timestamp(out: &mut Vec<u8>, timestamp: Timestamp) {
+    let at = Offset::UTC.to_datetime(timestamp);
+    let mut padded = |value: u32, width: usize, then: u8| {
+        let mut digits = [0_u8; 9];
+        let mut left = value;
+        for digit in digits[..width].iter_mut().rev() {
+            *digit = b'0' + (left % 10) as u8;
+            left /= 10;
+        }
+        out.extend_from_slice(&digits[..width]);
+        out.push(then);
+    };
+    padded(u32::from(at.year().unsigned_abs()), 4, b'-');
+    padded(u32::from(at.month().unsigned_abs()), 2, b'-');
+    padded(u32::from(at.day().unsigned_abs()), 2, b'T');
+    padded(u32::from(at.hour().unsigned_abs()), 2, b':');
+    padded(u32::from(at.minute().unsigned_abs()), 2, b':');
+    padded(u32::from(at.second().unsigned_abs()), 2, b'.');
+    let nanos = at.subsec_nanosecond().unsigned_abs();
+    match (nanos % 1_000_000, nanos % 1_000) {
+        (0, _) => padded(nanos / 1_000_000, 3, b'Z'),
+        (_, 0) => padded(nanos / 1_000, 6, b'Z'),
+        _ => padded(nanos, 9, b'Z'),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_back_as_it_was(text in any::<String>()) {
+            let mut out = Vec::new();
+            write_text(&mut out, &text);
+            prop_assert_eq!(serde_json::from_slice::<String>(&out).unwrap(), text);
+        }
+
+        #[test]
+        fn any_number_is_read_back_as_it_was(number in any::<u64>()) {
+            let mut out = Vec::new();
+            write_number(&mut out, number);
+            prop_assert_eq!(String::from_utf8(out).unwrap(), number.to_string());
+        }
+
+        #[test]
+        fn any_time_is_read_back_as_it_was(seconds in 0_i64..4_102_444_800, nanos in 0_i32..1_000_000_000) {
+            let timestamp = Timestamp::new(seconds, nanos).unwrap();
+            let mut out = Vec::new();
+            write_timestamp(&mut out, timestamp);
+            let text = String::from_utf8(out).unwrap();
+            prop_assert_eq!(text.parse::<Timestamp>().unwrap(), timestamp);
+        }
+    }
+}

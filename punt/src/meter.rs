@@ -1,0 +1,257 @@
+//! The counters of every component. One set feeds `/metrics` and the control socket alike.
+//!
+//! The law they obey is in `punt_control::stats`; each way to lose an event is a counter of its own here.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Instant;
+
+use punt_control::{BufferStats, ComponentStats, Kind, Stats};
+
+use crate::buffer::Gauge;
+
+/// What is counted. The names are those of the metrics and of the statistics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(usize)]
+pub(crate) enum Count {
+    /// Events that came in.
+    Received,
+    /// Bytes they had.
+    ReceivedBytes,
+    /// Events that were understood.
+    Parsed,
+    /// Events that were not, and are kept as they came with the reason.
+    Failed,
+    /// Events that were cut at a limit.
+    Truncated,
+    /// Times that framing lost its place and found it again.
+    Resyncs,
+    /// Events whose sender's clock is far off; they are indexed by the time of receipt.
+    ClockSkewed,
+    /// Connections that were accepted.
+    Connections,
+    /// Events that were in the buffer at start.
+    Restored,
+    /// Events that entered the buffer.
+    Buffered,
+    /// Events that were sent, each try counted.
+    Sent,
+    /// Events that the engine has.
+    Acknowledged,
+    /// Of these: events that it had already.
+    Duplicates,
+    /// Events that were sent again, each try counted.
+    Retried,
+    /// Events that the engine refused and the dead-letter file has.
+    DeadLettered,
+    /// Bulk requests.
+    Requests,
+    /// Bulk requests that failed as a whole.
+    FailedRequests,
+    /// Lost: no route matched.
+    DroppedNoRoute,
+    /// Lost: the buffer was full (`when_full = "drop_newest"`).
+    DroppedBufferFull,
+    /// Lost: the buffer was full or unwritable until the end of the grace period.
+    DroppedAtStop,
+    /// Lost: the buffer's disk returned something else than was written. Places, not events.
+    DroppedCorrupt,
+    /// Lost: the engine refused it and the dead-letter file is full.
+    DroppedDeadLetterFull,
+}
+
+const ALL: &[(Count, &str)] = &[
+    (Count::Received, "received"),
+    (Count::ReceivedBytes, "received_bytes"),
+    (Count::Parsed, "parsed"),
+    (Count::Failed, "failed"),
+    (Count::Truncated, "truncated"),
+    (Count::Resyncs, "resyncs"),
+    (Count::ClockSkewed, "clock_skewed"),
+    (Count::Connections, "connections"),
+    (Count::Restored, "restored"),
+    (Count::Buffered, "buffered"),
+    (Count::Sent, "sent"),
+    (Count::Acknowledged, "acknowledged"),
+    (Count::Duplicates, "duplicates"),
+    (Count::Retried, "retried"),
+    (Count::DeadLettered, "dead_lettered"),
+    (Count::Requests, "requests"),
+    (Count::FailedRequests, "failed_requests"),
+];
+
+const DROPPED: &[(Count, &str)] = &[
+    (Count::DroppedNoRoute, "no_route"),
+    (Count::DroppedBufferFull, "buffer_full"),
+    (Count::DroppedAtStop, "stopped"),
+    (Count::DroppedCorrupt, "buffer_corrupt"),
+    (Count::DroppedDeadLetterFull, "dead_letter_full"),
+];
+
+const SIZE: usize = Count::DroppedDeadLetterFull as usize + 1;
+
+/// The counters of one component.
+#[derive(Debug)]
+pub(crate) struct Meter {
+    kind: Kind,
+    name: String,
+    counts: [AtomicU64; SIZE],
+    gauge: Option<Arc<Gauge>>,
+}
+
+/// All components, and the queue between the sources and the buffers.
+#[derive(Debug)]
+pub(crate) struct Meters {
+    node: String,
+    started: Instant,
+    meters: Vec<Arc<Meter>>,
+    queue: tokio::sync::mpsc::WeakSender<crate::event::Batch>,
+}
+
+// === impl Meter ===
+
+impl Meter {
+    pub(crate) fn new(kind: Kind, name: &str, gauge: Option<Arc<Gauge>>) -> Arc<Self> {
+        Arc::new(Self {
+            kind,
+            name: name.to_owned(),
+            counts: std::array::from_fn(|_| AtomicU64::new(0)),
+            gauge,
+        })
+    }
+
+    pub(crate) fn add(&self, count: Count, by: u64) {
+        if by > 0 {
+            self.counts[count as usize].fetch_add(by, Relaxed);
+        }
+    }
+
+    pub(crate) fn get(&self, count: Count) -> u64 {
+        self.counts[count as usize].load(Relaxed)
+    }
+
+    fn stats(&self) -> ComponentStats {
+        let read = |table: &[(Count, &str)]| {
+            table
+                .iter()
+                .map(|(count, name)| ((*name).to_owned(), self.get(*count)))
+                .filter(|(_, value)| *value > 0)
+                .collect()
+        };
+        ComponentStats {
+            kind: self.kind,
+            name: self.name.clone(),
+            counters: read(ALL),
+            dropped: read(DROPPED),
+            buffer: self.gauge.as_ref().map(|gauge| BufferStats {
+                events: gauge.events.load(Relaxed),
+                bytes: gauge.bytes.load(Relaxed),
+                max_bytes: gauge.max_bytes,
+                lag_ms: gauge.lag_ms(),
+            }),
+        }
+    }
+
+    fn applies(&self, count: Count) -> bool {
+        let of_source = (count as usize) < Count::Restored as usize;
+        match self.kind {
+            Kind::Source => of_source,
+            Kind::Router => count == Count::DroppedNoRoute,
+            Kind::Sink => !of_source && count != Count::DroppedNoRoute,
+        }
+    }
+}
+
+// === impl Meters ===
+
+impl Meters {
+    pub(crate) fn new(
+        node: &str,
+        meters: Vec<Arc<Meter>>,
+        queue: tokio::sync::mpsc::WeakSender<crate::event::Batch>,
+    ) -> Self {
+        Self {
+            node: node.to_owned(),
+            started: Instant::now(),
+            meters,
+            queue,
+        }
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        let (depth, capacity) = self.queue_depth();
+        Stats {
+            node: self.node.clone(),
+            time: jiff::Timestamp::now().to_string(),
+            uptime_seconds: self.started.elapsed().as_secs(),
+            queue_depth: depth,
+            queue_capacity: capacity,
+            components: self.meters.iter().map(|meter| meter.stats()).collect(),
+        }
+    }
+
+    /// The counters in Prometheus text format.
+    pub(crate) fn prometheus(&self) -> String {
+        let mut text = String::new();
+        // Writing to a string cannot fail.
+        for (count, name) in ALL {
+            let unit = if name.ends_with("bytes") { "" } else { "_events" };
+            let metric = match count {
+                Count::Connections | Count::Requests | Count::FailedRequests | Count::Resyncs => {
+                    format!("punt_{name}_total")
+                }
+                _ => format!("punt_{name}{unit}_total"),
+            };
+            let _ = writeln!(text, "# TYPE {metric} counter");
+            for meter in self.meters.iter().filter(|meter| meter.applies(*count)) {
+                let (kind, component) = (meter.kind.name(), &meter.name);
+                let value = meter.get(*count);
+                let _ = writeln!(
+                    text,
+                    "{metric}{{kind=\"{kind}\",component=\"{component}\"}} {value}"
+                );
+            }
+        }
+        let _ = writeln!(text, "# TYPE punt_dropped_events_total counter");
+        for (count, reason) in DROPPED {
+            for meter in self.meters.iter().filter(|meter| meter.applies(*count)) {
+                let (kind, component, value) = (meter.kind.name(), &meter.name, meter.get(*count));
+                let _ = writeln!(
+                    text,
+                    "punt_dropped_events_total{{kind=\"{kind}\",component=\"{component}\",reason=\"{reason}\"}} {value}"
+                );
+            }
+        }
+        for metric in ["events", "bytes", "max_bytes", "lag_seconds"] {
+            let _ = writeln!(text, "# TYPE punt_buffer_{metric} gauge");
+            for meter in &self.meters {
+                let Some(gauge) = &meter.gauge else { continue };
+                let component = &meter.name;
+                let _ = write!(text, "punt_buffer_{metric}{{component=\"{component}\"}} ");
+                let _ = match metric {
+                    "events" => writeln!(text, "{}", gauge.events.load(Relaxed)),
+                    "bytes" => writeln!(text, "{}", gauge.bytes.load(Relaxed)),
+                    "max_bytes" => writeln!(text, "{}", gauge.max_bytes),
+                    _ => writeln!(text, "{:.3}", gauge.lag_ms() as f64 / 1000.0),
+                };
+            }
+        }
+        let (depth, _) = self.queue_depth();
+        let _ = writeln!(
+            text,
+            "# TYPE punt_queue_batches gauge\npunt_queue_batches {depth}"
+        );
+        text
+    }
+
+    fn queue_depth(&self) -> (u64, u64) {
+        match self.queue.upgrade() {
+            Some(queue) => {
+                let capacity = queue.max_capacity();
+                ((capacity - queue.capacity()) as u64, capacity as u64)
+            }
+            None => (0, 0),
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! From the sources' queue into the sinks' buffers: which events go where, and when they are durable.
+
+mod matching;
+mod outlet;
+mod stage;
+
+pub(crate) use matching::{Condition, Routes};
+pub(crate) use outlet::Outlet;
+pub(crate) use stage::Stage;

@@ -1,0 +1,152 @@
+//! The stage: one thread that takes batches from the queue, writes them into the buffers of their sinks, and
+//! tells the sources once they are durable.
+//!
+//! One write and one sync serve many batches. It ends when every source has dropped its end of the queue.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Handle;
+use tokio::sync::mpsc::Receiver;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tracing::error;
+
+use super::{Outlet, Routes};
+use crate::buffer::now_ms;
+use crate::config::Fsync;
+use crate::event::{Acknowledge, Batch};
+use crate::meter::{Count, Meter};
+use crate::tap::Tap;
+
+/// How often buffers are synced with `fsync = "interval"`.
+const SYNC_EVERY: Duration = Duration::from_millis(200);
+
+/// Batches that are written with one write.
+const GROUP: usize = 16;
+
+/// The routing stage.
+pub(crate) struct Stage {
+    pub(crate) queue: Receiver<Batch>,
+    pub(crate) routes: Routes,
+    pub(crate) outlets: Vec<Outlet>,
+    pub(crate) meter: Arc<Meter>,
+    pub(crate) tap: Tap,
+    /// The strictest of the sinks' settings.
+    pub(crate) fsync: Fsync,
+    /// Cancelled when the grace period is over: wait for no room any more.
+    pub(crate) abandon: CancellationToken,
+}
+
+/// What was written and may not be on stable storage yet.
+struct Pending {
+    acknowledge: Vec<Acknowledge>,
+    since: Instant,
+}
+
+// === impl Stage ===
+
+impl Stage {
+    /// Runs on a thread of its own until the queue ends.
+    pub(crate) fn run(mut self, runtime: &Handle) {
+        let mut pending = Pending {
+            acknowledge: Vec::new(),
+            since: Instant::now(),
+        };
+        loop {
+            let batch = if pending.acknowledge.is_empty() {
+                runtime.block_on(self.queue.recv())
+            } else {
+                let left = SYNC_EVERY.saturating_sub(pending.since.elapsed());
+                match runtime.block_on(async { timeout(left, self.queue.recv()).await }) {
+                    Ok(batch) => batch,
+                    Err(_) => {
+                        self.sync(&mut pending);
+                        continue;
+                    }
+                }
+            };
+            let Some(batch) = batch else { break };
+            self.take(batch, runtime, &mut pending);
+            let due = match self.fsync {
+                Fsync::Always => true,
+                Fsync::Interval => pending.since.elapsed() >= SYNC_EVERY,
+                Fsync::Never => {
+                    pending.acknowledge.drain(..).for_each(Acknowledge::durable);
+                    false
+                }
+            };
+            if due {
+                self.sync(&mut pending);
+            }
+        }
+        self.sync(&mut pending);
+    }
+
+    /// Takes this batch and those that wait behind it.
+    fn take(&mut self, first: Batch, runtime: &Handle, pending: &mut Pending) {
+        let now = now_ms();
+        let mut acknowledge = Vec::new();
+        let mut next = Some(first);
+        let mut taken = 0;
+        while let Some(mut batch) = next {
+            self.add(&batch, now);
+            acknowledge.extend(batch.acknowledge.take());
+            taken += 1;
+            next = if taken < GROUP {
+                self.queue.try_recv().ok()
+            } else {
+                None
+            };
+        }
+        let mut kept = true;
+        for outlet in &mut self.outlets {
+            kept &= outlet.flush(runtime, &self.abandon);
+        }
+        if !kept {
+            // The sources must read these again: what they have not checkpointed is not lost.
+            return;
+        }
+        if pending.acknowledge.is_empty() {
+            pending.since = Instant::now();
+        }
+        pending.acknowledge.append(&mut acknowledge);
+    }
+
+    fn add(&mut self, batch: &Batch, now_ms: u64) {
+        let watched = self.tap.is_watched();
+        for event in batch.events() {
+            let sinks = self.routes.sinks(event.document);
+            if sinks == 0 {
+                self.meter.add(Count::DroppedNoRoute, 1);
+                continue;
+            }
+            if watched {
+                self.tap.offer(event.document);
+            }
+            for (number, outlet) in self.outlets.iter_mut().enumerate() {
+                if sinks & 1 << number != 0 {
+                    outlet.add(event, now_ms);
+                }
+            }
+        }
+    }
+
+    fn sync(&mut self, pending: &mut Pending) {
+        for outlet in &mut self.outlets {
+            if let Err(error) = outlet.sync() {
+                // After a failed fsync nobody knows what is on disk (the kernel may have dropped it), so these
+                // batches stay unacknowledged: their sources read them again after a restart.
+                error!(
+                    event.action = "buffer-sync-failed",
+                    %error,
+                    batches = pending.acknowledge.len(),
+                    "the buffer could not be synced"
+                );
+                pending.acknowledge.clear();
+                return;
+            }
+        }
+        pending.acknowledge.drain(..).for_each(Acknowledge::durable);
+    }
+}

@@ -1,0 +1,181 @@
+//! One batch on its way: sent, judged, and sent again until no item is left.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use punt_elastic::{Elastic, Error, Rejection, Retry, Verdict};
+use tracing::{error, info, warn};
+
+use super::backoff::Backoff;
+use super::dead_letter::DeadLetter;
+use crate::meter::{Count, Meter};
+
+/// What all deliveries of a sink share.
+#[derive(Debug)]
+pub(crate) struct Delivery {
+    pub(crate) sink: String,
+    pub(crate) engine: Elastic,
+    pub(crate) meter: Arc<Meter>,
+    pub(crate) retry_max: Duration,
+    pub(crate) dead_letter: Mutex<DeadLetter>,
+    /// The reason why the engine takes nothing at the moment: said once when it begins and once when it ends.
+    pub(crate) trouble: Mutex<Option<String>>,
+}
+
+// === impl Delivery ===
+
+impl Delivery {
+    /// Delivers the items. When it returns, each of them is in the engine, in the dead-letter file, or counted.
+    /// It can be dropped at any time: what was not acknowledged is still in the buffer.
+    pub(crate) async fn deliver(&self, items: Vec<Bytes>) {
+        // Pieces still to send; a request that is too large puts two smaller ones here.
+        let mut pieces = vec![items];
+        let mut backoff = Backoff::new(self.retry_max);
+        while let Some(piece) = pieces.pop() {
+            if piece.is_empty() {
+                continue;
+            }
+            self.meter.add(Count::Requests, 1);
+            self.meter.add(Count::Sent, piece.len() as u64);
+            match self.engine.bulk(body(&piece), piece.len()).await {
+                Ok(verdicts) => {
+                    self.end_trouble();
+                    let again = self.judge(piece, verdicts).await;
+                    if again.is_empty() {
+                        backoff = Backoff::new(self.retry_max);
+                    } else {
+                        self.meter.add(Count::Retried, again.len() as u64);
+                        pieces.push(again);
+                        tokio::time::sleep(backoff.pause()).await;
+                    }
+                }
+                Err(error) => {
+                    self.meter.add(Count::FailedRequests, 1);
+                    if error.retry() == Retry::Smaller {
+                        self.halve(piece, &error, &mut pieces).await;
+                        continue;
+                    }
+                    self.begin_trouble(&error);
+                    let mut pause = backoff.pause();
+                    if let Retry::After(after) = error.retry() {
+                        pause = pause.max(after).min(self.retry_max);
+                    }
+                    tokio::time::sleep(pause).await;
+                    self.meter.add(Count::Retried, piece.len() as u64);
+                    pieces.push(piece);
+                }
+            }
+        }
+    }
+
+    /// Counts and buries; gives the items to send again.
+    async fn judge(&self, piece: Vec<Bytes>, verdicts: Vec<Verdict>) -> Vec<Bytes> {
+        let (mut again, mut rejected, mut stored, mut duplicates) = (Vec::new(), Vec::new(), 0, 0);
+        for (item, verdict) in piece.into_iter().zip(verdicts) {
+            match verdict {
+                Verdict::Stored => stored += 1,
+                Verdict::Duplicate => duplicates += 1,
+                Verdict::Retry(_) => again.push(item),
+                Verdict::Rejected(rejection) => rejected.push((item, rejection)),
+            }
+        }
+        self.meter.add(Count::Acknowledged, stored + duplicates);
+        self.meter.add(Count::Duplicates, duplicates);
+        self.bury(rejected).await;
+        again
+    }
+
+    async fn halve(&self, mut piece: Vec<Bytes>, error: &Error, pieces: &mut Vec<Vec<Bytes>>) {
+        if piece.len() > 1 {
+            let rest = piece.split_off(piece.len() / 2);
+            self.meter.add(Count::Retried, (piece.len() + rest.len()) as u64);
+            pieces.extend([rest, piece]);
+            return;
+        }
+        let rejection = Rejection {
+            status: error.status().unwrap_or_default(),
+            kind: "request_refused".to_owned(),
+            reason: error.to_string(),
+        };
+        self.bury(piece.into_iter().map(|item| (item, rejection.clone())).collect())
+            .await;
+    }
+
+    /// Writes to the dead-letter file, for as long as it takes.
+    async fn bury(&self, rejected: Vec<(Bytes, Rejection)>) {
+        let Some((_, first)) = rejected.first() else {
+            return;
+        };
+        warn!(
+            event.action = "events-rejected",
+            labels.sink = self.sink,
+            events = rejected.len(),
+            error.type = first.kind,
+            error.message = first.reason,
+            "the engine refused events, they are in the dead-letter file"
+        );
+        let mut backoff = Backoff::new(self.retry_max);
+        loop {
+            let result = tokio::task::block_in_place(|| {
+                self.dead_letter
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .write(&rejected)
+            });
+            match result {
+                Ok(written) => {
+                    self.meter.add(Count::DeadLettered, written);
+                    let lost = rejected.len() as u64 - written;
+                    self.meter.add(Count::DroppedDeadLetterFull, lost);
+                    if lost > 0 {
+                        error!(
+                            event.action = "events-lost",
+                            labels.sink = self.sink,
+                            events = lost,
+                            "the dead-letter file is full"
+                        );
+                    }
+                    return;
+                }
+                Err(error) => {
+                    error!(event.action = "dead-letter-failed", labels.sink = self.sink, %error,
+                           "the dead-letter file cannot be written, trying again");
+                    tokio::time::sleep(backoff.pause()).await;
+                }
+            }
+        }
+    }
+
+    fn begin_trouble(&self, error: &Error) {
+        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        if trouble.is_none() {
+            warn!(
+                event.action = "engine-lost",
+                labels.sink = self.sink,
+                %error,
+                "the engine takes nothing, events stay in the buffer"
+            );
+        }
+        *trouble = Some(error.to_string());
+    }
+
+    fn end_trouble(&self) {
+        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        if trouble.take().is_some() {
+            info!(
+                event.action = "engine-found",
+                labels.sink = self.sink,
+                "the engine takes events again"
+            );
+        }
+    }
+}
+
+fn body(items: &[Bytes]) -> Bytes {
+    let mut body = BytesMut::with_capacity(items.iter().map(Bytes::len).sum());
+    for item in items {
+        body.extend_from_slice(item);
+    }
+    body.freeze()
+}

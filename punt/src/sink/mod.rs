@@ -1,0 +1,3 @@
+//! Where events go: each sink reads its own buffer.
+
+pub(crate) mod elasticsearch;

@@ -1,0 +1,34 @@
+//! What every source holds: its name, its counters, its end of the queue, and the stop signal.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::sync::mpsc::Sender;
+use tokio_util::sync::CancellationToken;
+
+use crate::event::Batch;
+use crate::meter::Meter;
+
+/// A source's side of the topology.
+#[derive(Debug, Clone)]
+pub(crate) struct Intake {
+    pub(crate) name: String,
+    pub(crate) meter: Arc<Meter>,
+    /// Bounded: when it is full, the source waits.
+    pub(crate) queue: Sender<Batch>,
+    pub(crate) stop: CancellationToken,
+    /// The folder for what the source must remember.
+    pub(crate) checkpoints: PathBuf,
+}
+
+// === impl Intake ===
+
+impl Intake {
+    /// Hands a batch on and leaves an empty one. Waits while the queue is full. False: punt is at its end.
+    pub(crate) async fn send(&self, batch: &mut Batch) -> bool {
+        if batch.is_empty() {
+            return true;
+        }
+        self.queue.send(std::mem::take(batch)).await.is_ok()
+    }
+}

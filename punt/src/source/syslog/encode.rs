@@ -1,0 +1,197 @@
+//! A syslog frame into an ECS document, written straight into the batch.
+
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use punt_syslog::Message;
+
+use crate::event::{Batch, Document, pipeline_error};
+use crate::meter::{Count, Meter};
+
+/// Makes events of frames. Shared by all connections of a source.
+#[derive(Debug)]
+pub(crate) struct Encoder {
+    /// The part of the record id that is this run of this source: nothing on the wire names a message, so its
+    /// id is given here, once, before it enters any buffer.
+    run: String,
+    next: AtomicU64,
+    max_clock_skew: Duration,
+}
+
+// === impl Encoder ===
+
+impl Encoder {
+    pub(crate) fn new(max_clock_skew: Duration) -> Self {
+        let started = Timestamp::now().as_millisecond();
+        let random: u32 = rand::random();
+        Self {
+            run: format!("net/{started:x}{random:08x}/"),
+            next: AtomicU64::new(0),
+            max_clock_skew,
+        }
+    }
+
+    /// Adds the event of one frame. `cut`: bytes of it are missing.
+    pub(crate) fn push(
+        &self,
+        batch: &mut Batch,
+        meter: &Meter,
+        frame: &[u8],
+        cut: bool,
+        peer: &str,
+        received: Timestamp,
+    ) {
+        meter.add(Count::Received, 1);
+        meter.add(Count::ReceivedBytes, frame.len() as u64);
+        let number = self.next.fetch_add(1, Relaxed);
+        let id = |out: &mut Vec<u8>| {
+            out.extend_from_slice(self.run.as_bytes());
+            out.extend_from_slice(number.to_string().as_bytes());
+        };
+        let text = String::from_utf8_lossy(frame);
+        match punt_syslog::parse(&text, received) {
+            Ok(message) => {
+                meter.add(Count::Parsed, 1);
+                let timestamp = message.timestamp.unwrap_or(received);
+                let skew = timestamp.duration_since(received).unsigned_abs();
+                let index_time = if skew > self.max_clock_skew {
+                    meter.add(Count::ClockSkewed, 1);
+                    received
+                } else {
+                    timestamp
+                };
+                batch.push(index_time.as_millisecond(), id, |out| {
+                    write(out, &message, timestamp, peer, cut);
+                });
+            }
+            Err(unparsed) => {
+                meter.add(Count::Failed, 1);
+                let reason = unparsed.reason.to_string();
+                batch.push(received.as_millisecond(), id, |out| {
+                    pipeline_error(out, received, "syslog", &reason, frame);
+                });
+            }
+        }
+    }
+}
+
+/// The address of a peer as it is written; an IPv4 address in IPv6 clothes as IPv4.
+pub(super) fn peer(address: IpAddr) -> String {
+    address.to_canonical().to_string()
+}
+
+fn write(out: &mut Vec<u8>, message: &Message<'_>, timestamp: Timestamp, peer: &str, cut: bool) {
+    let mut document = Document::at(out, timestamp);
+    if let Some(priority) = message.priority {
+        document.text("log.level", level(priority.severity().code()));
+    }
+    document.text("message", message.message);
+    document.text("ecs.version", telemetry::record::ECS_VERSION);
+    document.text("event.dataset", "syslog");
+    if let Some(appname) = message.appname {
+        document.text("service.name", appname);
+        document.text("log.syslog.appname", appname);
+    }
+    if let Some(hostname) = message.hostname {
+        document.text("host.name", hostname);
+        document.text("log.syslog.hostname", hostname);
+    }
+    if let Some(procid) = message.procid {
+        // `process.pid` is a number to the engine; a PROCID may be any text.
+        if let Ok(pid) = procid.parse::<u32>() {
+            document.number("process.pid", pid.into());
+        }
+        document.text("log.syslog.procid", procid);
+    }
+    if let Some(priority) = message.priority {
+        document.number("log.syslog.priority", priority.value().into());
+        document.number("log.syslog.facility.code", priority.facility().into());
+        document.number("log.syslog.severity.code", priority.severity().code().into());
+        document.text("log.syslog.severity.name", priority.severity().name());
+    }
+    if let Some(msgid) = message.msgid {
+        document.text("log.syslog.msgid", msgid);
+    }
+    for element in &message.structured_data {
+        for (name, value) in &element.params {
+            let key = format!("log.syslog.structured_data.{}.{name}", element.id);
+            document.text(&key, value);
+        }
+        if element.params.is_empty() {
+            document.text(&format!("log.syslog.structured_data.{}", element.id), "");
+        }
+    }
+    if cut {
+        document.text("labels.truncated", "true");
+    }
+    document.text("source.ip", peer);
+    document.end();
+}
+
+/// The level words of our own records, so that one search finds both.
+fn level(severity: u8) -> &'static str {
+    match severity {
+        0..=2 => "critical",
+        3 => "error",
+        4 => "warn",
+        5 | 6 => "info",
+        _ => "debug",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use punt_control::Kind;
+
+    fn document(line: &[u8]) -> (serde_json::Value, i64) {
+        let meter = Meter::new(Kind::Source, "s", None);
+        let mut batch = Batch::default();
+        let received = "2026-11-24T12:00:00Z".parse().unwrap();
+        let encoder = Encoder::new(Duration::from_secs(86_400));
+        encoder.push(&mut batch, &meter, line, false, "10.0.0.1", received);
+        let event = batch.events().next().unwrap();
+        (
+            serde_json::from_slice(event.document).unwrap(),
+            event.index_time_ms,
+        )
+    }
+
+    #[test]
+    fn a_message_becomes_an_ecs_document() {
+        let line = b"<165>1 2026-11-24T11:14:15.003Z web-1 nginx 812 ID47 [o@1 k=\"a\\\"b\"] GET /";
+        let (document, _) = document(line);
+        assert_eq!(
+            document,
+            serde_json::json!({
+                "@timestamp": "2026-11-24T11:14:15.003Z", "log.level": "info", "message": "GET /",
+                "ecs.version": "8.11.0", "event.dataset": "syslog",
+                "service.name": "nginx", "log.syslog.appname": "nginx",
+                "host.name": "web-1", "log.syslog.hostname": "web-1",
+                "process.pid": 812, "log.syslog.procid": "812",
+                "log.syslog.priority": 165, "log.syslog.facility.code": 20,
+                "log.syslog.severity.code": 5, "log.syslog.severity.name": "notice",
+                "log.syslog.msgid": "ID47", "log.syslog.structured_data.o@1.k": "a\"b",
+                "source.ip": "10.0.0.1",
+            })
+        );
+    }
+
+    #[test]
+    fn a_clock_that_is_far_off_keeps_its_time_and_does_not_name_the_index() {
+        let received: Timestamp = "2026-11-24T12:00:00Z".parse().unwrap();
+        let (document, index_time) = document(b"<13>1 1999-01-01T00:00:00Z h a - - - x");
+        assert_eq!(document["@timestamp"], "1999-01-01T00:00:00.000Z");
+        assert_eq!(index_time, received.as_millisecond());
+    }
+
+    #[test]
+    fn what_cannot_be_parsed_is_kept_with_the_reason() {
+        let (document, _) = document(b"<999>\xff nonsense");
+        assert_eq!(document["event.kind"], "pipeline_error");
+        assert_eq!(document["event.original"], "<999>\u{fffd} nonsense");
+        assert!(document["error.message"].as_str().unwrap().contains("priority"));
+    }
+}

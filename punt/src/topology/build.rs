@@ -1,0 +1,248 @@
+//! From a configuration to stages that are ready to run: everything that can fail, fails here.
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use lifecycle::Sockets;
+use punt_control::Kind;
+use punt_elastic::Elastic;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::running::{Running, Work};
+use crate::buffer;
+use crate::config::{Config, ElasticsearchConfig, Fsync, SinkConfig, SourceConfig, SyslogConfig};
+use crate::event::Batch;
+use crate::meter::{Count, Meter, Meters};
+use crate::route::{Outlet, Routes, Stage};
+use crate::sink::elasticsearch::{DeadLetter, Delivery, Sender};
+use crate::source::{Intake, file, spool, syslog};
+use crate::tap::Tap;
+
+/// Batches (of about 128 KiB) that may wait between sources and buffers.
+const QUEUE: usize = 32;
+
+/// Stages that are ready to run.
+pub(crate) struct Topology {
+    pub(crate) meters: Arc<Meters>,
+    pub(crate) tap: Tap,
+    pub(crate) running: Running,
+}
+
+struct Builder<'a> {
+    data: &'a Path,
+    meters: Vec<Arc<Meter>>,
+    running: Running,
+}
+
+/// Builds the topology and starts it. `stop` is what the sources listen to.
+pub(crate) fn build(
+    config: &Config,
+    node: &str,
+    sockets: &mut Sockets,
+    stop: &CancellationToken,
+) -> anyhow::Result<Topology> {
+    let data = &config.process.data;
+    let checkpoints = data.join("checkpoints");
+    std::fs::create_dir_all(&checkpoints).with_context(|| format!("creating {}", checkpoints.display()))?;
+    let lock = lock(data)?;
+    let (queue, receiver) = mpsc::channel::<Batch>(QUEUE);
+    let abandon = CancellationToken::new();
+    let mut builder = Builder {
+        data,
+        meters: Vec::new(),
+        running: Running::new(lock, config.process.grace, abandon.clone()),
+    };
+    // Sources first: their sockets are up whatever becomes of the rest.
+    for (name, source) in &config.sources {
+        let intake = Intake {
+            name: name.clone(),
+            meter: builder.meter(Kind::Source, name, None),
+            queue: queue.clone(),
+            stop: stop.clone(),
+            checkpoints: checkpoints.clone(),
+        };
+        builder
+            .source(source, intake, sockets)
+            .with_context(|| format!("starting the source {name:?}"))?;
+    }
+    let router = builder.meter(Kind::Router, "router", None);
+    let mut outlets = Vec::new();
+    for (name, sink) in &config.sinks {
+        let SinkConfig::Elasticsearch(sink) = sink;
+        outlets.push(
+            builder
+                .sink(name, sink)
+                .with_context(|| format!("starting the sink {name:?}"))?,
+        );
+    }
+    let names: Vec<String> = config.sinks.iter().map(|(name, _)| name.clone()).collect();
+    let tap = Tap::new();
+    let stage = Stage {
+        queue: receiver,
+        routes: Routes::new(&config.routes, &names),
+        outlets,
+        meter: router,
+        tap: tap.clone(),
+        fsync: strictest(&config.sinks),
+        abandon,
+    };
+    let runtime = tokio::runtime::Handle::current();
+    builder.running.spawn_blocking("router", Work::Router, move || {
+        stage.run(&runtime);
+        Ok(())
+    });
+    let meters = Arc::new(Meters::new(node, builder.meters, queue.downgrade()));
+    Ok(Topology {
+        meters,
+        tap,
+        running: builder.running,
+    })
+}
+
+/// Two processes on the same buffers would send everything twice and delete each other's segments.
+fn lock(data: &Path) -> anyhow::Result<File> {
+    let path = data.join("lock");
+    let file = File::create(&path).with_context(|| format!("creating {}", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => {
+            bail!(
+                "{} is in use by another punt; give each its own `data`",
+                data.display()
+            )
+        }
+        Err(std::fs::TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("locking {}", path.display()))
+        }
+    }
+}
+
+fn strictest(sinks: &[(String, SinkConfig)]) -> Fsync {
+    let settings = sinks
+        .iter()
+        .map(|(_, SinkConfig::Elasticsearch(sink))| sink.buffer.fsync);
+    settings.fold(Fsync::Never, |strictest, next| match (strictest, next) {
+        (Fsync::Always, _) | (_, Fsync::Always) => Fsync::Always,
+        (Fsync::Interval, _) | (_, Fsync::Interval) => Fsync::Interval,
+        (Fsync::Never, Fsync::Never) => Fsync::Never,
+    })
+}
+
+// === impl Builder ===
+
+impl Builder<'_> {
+    fn meter(&mut self, kind: Kind, name: &str, gauge: Option<Arc<buffer::Gauge>>) -> Arc<Meter> {
+        let meter = Meter::new(kind, name, gauge);
+        self.meters.push(Arc::clone(&meter));
+        meter
+    }
+
+    fn source(&mut self, source: &SourceConfig, intake: Intake, sockets: &mut Sockets) -> anyhow::Result<()> {
+        let runtime = tokio::runtime::Handle::current();
+        let name = intake.name.clone();
+        match source {
+            SourceConfig::Syslog(config) => return self.syslog(config, &intake, sockets),
+            SourceConfig::File(config) => {
+                let config = config.clone();
+                let run = move || file::run(config, intake, &runtime);
+                self.running.spawn_blocking(&name, Work::Source, run);
+            }
+            SourceConfig::Spool(config) => {
+                let config = config.clone();
+                let run = move || spool::run(config, intake, &runtime);
+                self.running.spawn_blocking(&name, Work::Source, run);
+            }
+        }
+        Ok(())
+    }
+
+    fn syslog(
+        &mut self,
+        config: &SyslogConfig,
+        intake: &Intake,
+        sockets: &mut Sockets,
+    ) -> anyhow::Result<()> {
+        let encoder = Arc::new(syslog::Encoder::new(config.max_clock_skew));
+        if let Some(address) = config.tcp {
+            let listener = sockets.take_or_bind("syslog-tcp", address)?;
+            info!(event.action = "listening", labels.source = intake.name, labels.protocol = "tcp",
+                  labels.address = %listener.local_addr()?, "listening for syslog");
+            let tcp = syslog::Tcp {
+                listener,
+                config: config.clone(),
+                encoder: Arc::clone(&encoder),
+                intake: intake.clone(),
+            };
+            self.running.spawn(&intake.name, Work::Source, tcp.run());
+        }
+        if let Some(address) = config.udp {
+            let socket = syslog::bind(address)?;
+            info!(event.action = "listening", labels.source = intake.name, labels.protocol = "udp",
+                  labels.address = %socket.local_addr()?, "listening for syslog");
+            let udp = syslog::Udp {
+                socket,
+                max_frame_bytes: config.max_frame_bytes,
+                encoder,
+                intake: intake.clone(),
+            };
+            self.running.spawn(&intake.name, Work::Source, udp.run());
+        }
+        Ok(())
+    }
+
+    fn sink(&mut self, name: &str, config: &ElasticsearchConfig) -> anyhow::Result<Outlet> {
+        let folder = self.data.join("buffer").join(name);
+        let opened = buffer::open(&folder, config.buffer.max_bytes)
+            .with_context(|| format!("opening the buffer {}", folder.display()))?;
+        let meter = self.meter(Kind::Sink, name, Some(Arc::clone(&opened.gauge)));
+        meter.add(Count::Restored, opened.restored);
+        meter.add(Count::DroppedCorrupt, opened.corrupt);
+        if opened.corrupt > 0 {
+            warn!(
+                event.action = "buffer-corrupt",
+                labels.sink = name,
+                places = opened.corrupt,
+                "the buffer has places that cannot be read, they are passed over"
+            );
+        }
+        info!(
+            event.action = "buffer-opened",
+            labels.sink = name,
+            events = opened.restored,
+            "buffer opened"
+        );
+        let path = self.data.join("dead-letter").join(format!("{name}.ndjson"));
+        let dead_letter = DeadLetter::open(&path, config.dead_letter_max_bytes)
+            .with_context(|| format!("opening the dead-letter file {}", path.display()))?;
+        let engine =
+            Elastic::new(&config.url)?.with_timeout(Duration::from_millis(config.request_timeout_ms));
+        let sender = Sender {
+            config: config.clone(),
+            delivery: Arc::new(Delivery {
+                sink: name.to_owned(),
+                engine,
+                meter: Arc::clone(&meter),
+                retry_max: Duration::from_millis(config.retry_max_ms),
+                dead_letter: Mutex::new(dead_letter),
+                trouble: Mutex::new(None),
+            }),
+            reader: opened.reader,
+            gauge: Arc::clone(&opened.gauge),
+        };
+        self.running.spawn(name, Work::Sink, sender.run());
+        Ok(Outlet::new(
+            name,
+            opened.writer,
+            opened.gauge,
+            meter,
+            config.buffer.when_full,
+            config.index.clone(),
+            config.op,
+        ))
+    }
+}

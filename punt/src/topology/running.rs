@@ -1,0 +1,181 @@
+//! The tasks of a topology, and how they end.
+
+use std::fs::File;
+use std::future::Future;
+use std::time::Duration;
+
+use anyhow::anyhow;
+use punt_control::Kind;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use crate::meter::Meters;
+
+/// How often a stop says who is still running.
+const SAY_EVERY: Duration = Duration::from_secs(5);
+
+/// How long after the grace period the routing stage may take to give up.
+const ABANDON: Duration = Duration::from_secs(2);
+
+/// What a task is part of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Work {
+    Source,
+    Router,
+    Sink,
+}
+
+/// Tasks that run.
+pub(crate) struct Running {
+    tasks: JoinSet<(String, Work, anyhow::Result<()>)>,
+    left: Vec<(String, Work)>,
+    grace: Duration,
+    abandon: CancellationToken,
+    /// Held as long as the buffers are used.
+    _lock: File,
+}
+
+// === impl Running ===
+
+impl Running {
+    pub(super) fn new(lock: File, grace: Duration, abandon: CancellationToken) -> Self {
+        Self {
+            tasks: JoinSet::new(),
+            left: Vec::new(),
+            grace,
+            abandon,
+            _lock: lock,
+        }
+    }
+
+    pub(super) fn spawn(
+        &mut self,
+        name: &str,
+        work: Work,
+        task: impl Future<Output = anyhow::Result<()>> + Send + 'static,
+    ) {
+        self.left.push((name.to_owned(), work));
+        let name = name.to_owned();
+        self.tasks.spawn(async move { (name, work, task.await) });
+    }
+
+    pub(super) fn spawn_blocking(
+        &mut self,
+        name: &str,
+        work: Work,
+        task: impl FnOnce() -> anyhow::Result<()> + Send + 'static,
+    ) {
+        self.left.push((name.to_owned(), work));
+        let name = name.to_owned();
+        self.tasks.spawn_blocking(move || (name, work, task()));
+    }
+
+    /// Runs until the stop signal and everything has drained, or until a task fails.
+    pub(crate) async fn run(mut self, stop: &CancellationToken, meters: &Meters) -> anyhow::Result<()> {
+        let mut failed = None;
+        tokio::select! {
+            () = stop.cancelled() => {}
+            Some(ended) = self.tasks.join_next() => {
+                // Nobody asked it to end. Without it punt would look alive and be deaf.
+                let reason = self.ended(ended).err().unwrap_or_else(|| anyhow!("a task ended unasked"));
+                error!(event.action = "task-failed", error = format!("{reason:#}"), "a task failed, stopping");
+                failed = Some(reason);
+                stop.cancel();
+            }
+        }
+        let drained = self.drain().await;
+        let buffered: u64 = buffered(meters);
+        match drained {
+            true => info!(
+                event.action = "stopped",
+                buffered_events = buffered,
+                "stopped, all is delivered"
+            ),
+            false => info!(
+                event.action = "stopped",
+                buffered_events = buffered,
+                "stopped, what is left stays in the buffers"
+            ),
+        }
+        failed.map_or(Ok(()), Err)
+    }
+
+    /// Waits for all tasks; false when the grace period ended first.
+    async fn drain(&mut self) -> bool {
+        let deadline = Instant::now() + self.grace;
+        let mut say = Instant::now() + SAY_EVERY;
+        loop {
+            tokio::select! {
+                ended = self.tasks.join_next() => match ended {
+                    None => return true,
+                    Some(ended) => {
+                        if let Err(error) = self.ended(ended) {
+                            error!(event.action = "task-failed", error = format!("{error:#}"),
+                                   "a task failed while stopping");
+                        }
+                    }
+                },
+                () = sleep_until(say) => {
+                    info!(event.action = "draining", labels.running = self.running(),
+                          seconds_left = deadline.saturating_duration_since(Instant::now()).as_secs(),
+                          "still draining");
+                    say += SAY_EVERY;
+                }
+                () = sleep_until(deadline) => break,
+            }
+        }
+        let only_sinks = self.left.iter().all(|(_, work)| *work == Work::Sink);
+        if !only_sinks {
+            warn!(
+                event.action = "grace-over",
+                labels.running = self.running(),
+                "the grace period is over, giving up on what has no room"
+            );
+        }
+        // The router counts what it gives up; sinks can be dropped at any time, theirs is on disk.
+        self.abandon.cancel();
+        let last = sleep(ABANDON);
+        tokio::pin!(last);
+        while self.left.iter().any(|(_, work)| *work != Work::Sink) {
+            tokio::select! {
+                () = &mut last => break,
+                ended = self.tasks.join_next() => match ended {
+                    Some(ended) => drop(self.ended(ended)),
+                    None => break,
+                },
+            }
+        }
+        self.tasks.abort_all();
+        false
+    }
+
+    fn ended(
+        &mut self,
+        ended: Result<(String, Work, anyhow::Result<()>), tokio::task::JoinError>,
+    ) -> anyhow::Result<()> {
+        let (name, work, result) = ended.map_err(|error| anyhow!("a task panicked: {error}"))?;
+        if let Some(index) = self.left.iter().position(|task| *task == (name.clone(), work)) {
+            self.left.swap_remove(index);
+        }
+        result.map_err(|error| error.context(name))
+    }
+
+    fn running(&self) -> String {
+        let names: Vec<&str> = self.left.iter().map(|(name, _)| name.as_str()).collect();
+        names.join(", ")
+    }
+}
+
+fn buffered(meters: &Meters) -> u64 {
+    let stats = meters.stats();
+    let sinks = stats
+        .components
+        .iter()
+        .filter(|component| component.kind == Kind::Sink);
+    sinks
+        .filter_map(|sink| sink.buffer.as_ref())
+        .map(|buffer| buffer.events)
+        .sum()
+}

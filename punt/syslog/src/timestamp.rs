@@ -1,0 +1,237 @@
+//! The timestamps of syslog: RFC 3339 (strict and nearly so) and the BSD form without year and zone.
+
+use jiff::Timestamp;
+use jiff::civil::{Date, DateTime, Time};
+use jiff::tz::Offset;
+
+const MONTHS: [&[u8; 3]; 12] = [
+    b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec",
+];
+
+/// Reads digits from the front of a line.
+struct Digits<'a>(&'a [u8]);
+
+/// RFC 3339 at the start of `line`, as senders write it: `T` or a space between date and time, any number of
+/// fraction digits after `.` or `,`, and a zone of `Z`, `+hh:mm`, `+hhmm` or nothing (read as UTC).
+/// Gives the time and what follows.
+pub(crate) fn iso(line: &str) -> Option<(Timestamp, &str)> {
+    let mut at = Digits(line.as_bytes());
+    let year = at.number(4, 4)?;
+    at.expect(b"-")?;
+    let month = at.number(2, 2)?;
+    at.expect(b"-")?;
+    let day = at.number(2, 2)?;
+    at.expect(b"Tt ")?;
+    let time = at.time()?;
+    let offset = at.zone()?;
+    let date = Date::new(i16::try_from(year).ok()?, narrow(month)?, narrow(day)?).ok()?;
+    let timestamp = offset.to_timestamp(DateTime::from_parts(date, time)).ok()?;
+    Some((timestamp, &line[line.len() - at.0.len()..]))
+}
+
+/// `Mmm dd hh:mm:ss`, with a one-digit or padded day, an optional year before or after the time, and an
+/// optional fraction. A leading `*` or `.` (Cisco: clock not synchronised) is passed over.
+pub(crate) fn bsd(line: &str, received: Timestamp) -> Option<(Timestamp, &str)> {
+    let mut at = Digits(line.as_bytes());
+    if matches!(at.0.first(), Some(b'*' | b'.')) {
+        at.0 = &at.0[1..];
+    }
+    let name = at.0.get(..3)?;
+    let month = MONTHS.iter().position(|m| m.eq_ignore_ascii_case(name))? + 1;
+    at.0 = &at.0[3..];
+    at.spaces()?;
+    let day = at.number(1, 2)?;
+    at.spaces()?;
+    let mut year = at.year();
+    let time = at.time()?;
+    if year.is_none() && at.0.first() == Some(&b' ') {
+        let mut ahead = Digits(&at.0[1..]);
+        if let Some(found) = ahead.year_then_end() {
+            year = Some(found);
+            at.0 = ahead.0;
+        }
+    }
+    let (month, day) = (i8::try_from(month).ok()?, narrow(day)?);
+    let timestamp = match year {
+        Some(year) => in_year(year, month, day, time)?,
+        None => nearest(month, day, time, received)?,
+    };
+    Some((timestamp, &line[line.len() - at.0.len()..]))
+}
+
+/// The year that brings the date nearest to the time of receipt: a line of 31 December that arrives on
+/// 1 January is not a year early, nor the other way round.
+fn nearest(month: i8, day: i8, time: Time, received: Timestamp) -> Option<Timestamp> {
+    let year = Offset::UTC.to_datetime(received).year();
+    [year, year - 1, year + 1]
+        .into_iter()
+        .filter_map(|year| in_year(year, month, day, time))
+        .min_by_key(|candidate| (candidate.as_second() - received.as_second()).abs())
+}
+
+fn in_year(year: i16, month: i8, day: i8, time: Time) -> Option<Timestamp> {
+    let date = Date::new(year, month, day).ok()?;
+    Offset::UTC.to_timestamp(DateTime::from_parts(date, time)).ok()
+}
+
+fn narrow(value: u32) -> Option<i8> {
+    i8::try_from(value).ok()
+}
+
+// === impl Digits ===
+
+impl Digits<'_> {
+    fn expect(&mut self, one_of: &[u8]) -> Option<()> {
+        let (first, rest) = self.0.split_first()?;
+        one_of.contains(first).then(|| self.0 = rest)
+    }
+
+    fn spaces(&mut self) -> Option<()> {
+        let count = self.0.iter().take_while(|b| **b == b' ').count();
+        self.0 = &self.0[count..];
+        (count > 0).then_some(())
+    }
+
+    fn number(&mut self, min: usize, max: usize) -> Option<u32> {
+        let count = self.0.iter().take(max).take_while(|b| b.is_ascii_digit()).count();
+        if count < min {
+            return None;
+        }
+        let value = self.0[..count]
+            .iter()
+            .fold(0, |value, digit| value * 10 + u32::from(digit - b'0'));
+        self.0 = &self.0[count..];
+        Some(value)
+    }
+
+    /// `2026 ` before the time; a time (`09:46`) is none.
+    fn year(&mut self) -> Option<i16> {
+        let mut ahead = Digits(self.0);
+        let year = ahead.number(4, 4)?;
+        ahead.spaces()?;
+        self.0 = ahead.0;
+        i16::try_from(year).ok()
+    }
+
+    /// ` 2026` after the time, as the last piece or before a space or colon.
+    fn year_then_end(&mut self) -> Option<i16> {
+        let year = self.number(4, 4)?;
+        let plausible = (1970..=2200).contains(&year);
+        let ends = matches!(self.0.first(), None | Some(b' ' | b':'));
+        (plausible && ends).then(|| i16::try_from(year).ok()).flatten()
+    }
+
+    /// `hh:mm:ss` with an optional fraction. A leap second is read as the second before it.
+    fn time(&mut self) -> Option<Time> {
+        let hour = self.number(2, 2)?;
+        self.expect(b":")?;
+        let minute = self.number(2, 2)?;
+        self.expect(b":")?;
+        let second = self.number(2, 2)?.min(60);
+        let second = if second == 60 { 59 } else { second };
+        let mut nanos: i32 = 0;
+        if matches!(self.0, [b'.' | b',', digit, ..] if digit.is_ascii_digit()) {
+            self.0 = &self.0[1..];
+            let mut unit = 100_000_000;
+            while let Some(digit) = self.0.first().filter(|b| b.is_ascii_digit()) {
+                nanos += i32::from(digit - b'0') * unit;
+                unit /= 10;
+                self.0 = &self.0[1..];
+            }
+        }
+        Time::new(narrow(hour)?, narrow(minute)?, narrow(second)?, nanos).ok()
+    }
+
+    fn zone(&mut self) -> Option<Offset> {
+        let sign = match self.0.first() {
+            Some(b'Z' | b'z') => {
+                self.0 = &self.0[1..];
+                return Some(Offset::UTC);
+            }
+            Some(b'+') => 1,
+            Some(b'-') => -1,
+            _ => return Some(Offset::UTC),
+        };
+        self.0 = &self.0[1..];
+        let hours = self.number(2, 2)?;
+        if self.0.first() == Some(&b':') {
+            self.0 = &self.0[1..];
+        }
+        let minutes = self.number(2, 2)?;
+        if minutes > 59 {
+            return None;
+        }
+        let seconds = i32::try_from(hours * 3600 + minutes * 60).ok()?;
+        Offset::from_seconds(sign * seconds).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn iso_accepts_what_senders_write() {
+        for (line, expected) in [
+            ("2026-11-24T09:46:51Z x", "2026-11-24T09:46:51Z"),
+            ("2026-11-24T09:46:51 x", "2026-11-24T09:46:51Z"),
+            ("2026-11-24 09:46:51,250 x", "2026-11-24T09:46:51.25Z"),
+            (
+                "2026-11-24T09:46:51.1234567891+01:00 x",
+                "2026-11-24T08:46:51.123456789Z",
+            ),
+            ("2026-11-24T09:46:51-0530 x", "2026-11-24T15:16:51Z"),
+            ("2026-12-31T23:59:60Z x", "2026-12-31T23:59:59Z"),
+        ] {
+            let (timestamp, rest) = iso(line).unwrap();
+            assert_eq!((timestamp, rest), (at(expected), " x"), "{line}");
+        }
+        for line in [
+            "2026-13-01T00:00:00Z",
+            "2026-11-24T25:00:00Z",
+            "2026-11-24",
+            "",
+            "é",
+        ] {
+            assert_eq!(iso(line), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_date_without_a_year_gets_the_nearest_one() {
+        let new_year = at("2027-01-01T00:00:30Z");
+        assert_eq!(
+            bsd("Dec 31 23:59:59", new_year).unwrap().0,
+            at("2026-12-31T23:59:59Z")
+        );
+        assert_eq!(
+            bsd("Jan  1 00:00:29", new_year).unwrap().0,
+            at("2027-01-01T00:00:29Z")
+        );
+        let eve = at("2026-12-31T23:59:50Z");
+        assert_eq!(bsd("Jan  1 00:00:05", eve).unwrap().0, at("2027-01-01T00:00:05Z"));
+        assert_eq!(
+            bsd("Feb 29 12:00:00", at("2028-03-01T00:00:00Z")).unwrap().0,
+            at("2028-02-29T12:00:00Z")
+        );
+    }
+
+    #[test]
+    fn bsd_accepts_years_fractions_and_cisco_stars() {
+        let now = at("2026-11-24T00:00:00Z");
+        for (line, expected) in [
+            ("Nov 24 09:46:51 x", "2026-11-24T09:46:51Z"),
+            ("Nov  4 09:46:51.5 x", "2026-11-04T09:46:51.5Z"),
+            ("Nov 24 2019 09:46:51 x", "2019-11-24T09:46:51Z"),
+            ("Nov 24 09:46:51 2019 x", "2019-11-24T09:46:51Z"),
+            ("*Nov 24 09:46:51 x", "2026-11-24T09:46:51Z"),
+        ] {
+            assert_eq!(bsd(line, now).unwrap(), (at(expected), " x"), "{line}");
+        }
+        assert_eq!(bsd("Nov 31 09:46:51 x", now), None);
+    }
+}

@@ -1,0 +1,96 @@
+//! The loop: keys, messages and time in; wishes and frames out. Draws only when something changed, and at most
+//! thirty times a second.
+
+use std::time::Duration;
+
+use crossterm::event::{Event as Input, EventStream};
+use futures_util::StreamExt as _;
+use jiff::Timestamp;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::{Instant, MissedTickBehavior};
+
+use crate::Options;
+use crate::conn::{Connections, Store};
+use crate::state::{self, Cmd, Event, Moment, Msg, Settings, State, update};
+use crate::terminal::{self, Screen};
+use crate::view::{Look, view};
+
+/// The shortest time between two frames.
+const FRAME: Duration = Duration::from_millis(33);
+/// How often ages are counted up.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Runs the console until the user leaves, the terminal goes away or the process is asked to stop.
+pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
+    let mut screen = Screen::enter()?;
+    let look = Look {
+        ascii: options.ascii,
+        color: options.color,
+    };
+    let began = Instant::now();
+    let now = || Moment {
+        wall: Timestamp::now(),
+        ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+    };
+    let size = screen.terminal.size()?;
+    let settings = Settings {
+        by: options.by,
+        control: options.control.base().to_owned(),
+        store: options.store.clone(),
+        session: format!("{:016x}", rand::random::<u64>()),
+    };
+    let mut state = State::new(settings, now(), (size.width, size.height));
+    let store = Store::new(&options.store, &options.index);
+    let (mut connections, mut inbox) = Connections::start(options.control, store);
+    state::start()
+        .into_iter()
+        .for_each(|cmd| connections.execute(cmd));
+
+    let mut keys = EventStream::new();
+    let mut tick = tokio::time::interval(TICK);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
+    let mut drawn = began - FRAME;
+    let mut dirty = true;
+    loop {
+        let msg = tokio::select! {
+            biased;
+            _ = terminate.recv() => break,
+            _ = hang_up.recv() => break,
+            input = keys.next() => match input {
+                Some(Ok(Input::Key(event))) => terminal::key(event).map(Msg::Key),
+                Some(Ok(Input::Resize(columns, rows))) => Some(Msg::Resize(columns, rows)),
+                Some(Ok(_)) => None,
+                // The terminal is gone: there is nobody to show anything to.
+                Some(Err(_)) | None => break,
+            },
+            () = tokio::time::sleep_until(drawn + FRAME), if dirty => {
+                screen.terminal.draw(|frame| view(&state, look, frame))?;
+                drawn = Instant::now();
+                dirty = false;
+                None
+            }
+            _ = tick.tick() => Some(Msg::Tick),
+            msg = inbox.recv() => msg,
+        };
+        let Some(msg) = msg else { continue };
+        dirty = true;
+        let mut quit = false;
+        for cmd in update(&mut state, Event { at: now(), msg }) {
+            match cmd {
+                Cmd::Quit => quit = true,
+                Cmd::Redraw => screen.terminal.clear()?,
+                Cmd::Copy(text) => screen.copy(&text)?,
+                cmd => connections.execute(cmd),
+            }
+        }
+        if quit {
+            break;
+        }
+    }
+    // The shell's prompt must not wait for the network.
+    drop(screen);
+    connections.close(inbox).await;
+    Ok(())
+}

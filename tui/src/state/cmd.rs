@@ -1,0 +1,44 @@
+//! What the console asks of the world. `update` returns these and `conn` (or the terminal) carries them out.
+
+use ops_api::NewOperation;
+
+use super::logs::LogQuery;
+use super::msg::Feed;
+
+/// A wish of the console.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cmd {
+    /// Leave.
+    Quit,
+    /// Clear the terminal and draw all of it.
+    Redraw,
+    /// Put text on the clipboard of the terminal.
+    Copy(String),
+    /// Follow the records of a query, in place of what the feed followed.
+    Follow(Feed, u64, LogQuery),
+    /// Follow no more.
+    Unfollow(Feed),
+    /// Count the query's records over time, once.
+    Count(u64, LogQuery),
+    /// Fetch the operations.
+    FetchOperations,
+    /// Fetch the audit log.
+    FetchAudit,
+    /// Ask for a plan: a dry run, which changes nothing.
+    Plan(u64, NewOperation),
+    /// Start an operation, under an idempotency key.
+    Start(u64, NewOperation, String),
+    /// Abort an operation, on somebody's behalf.
+    Abort(u64, String, String),
+}
+
+impl Cmd {
+    /// Whether it changes the system.
+    pub fn mutates(&self) -> bool {
+        match self {
+            Self::Start(_, request, _) => !request.dry_run,
+            Self::Abort(..) => true,
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,312 @@
+//! What the console knows, and how that changes: `update(&mut State, Event) -> Vec<Cmd>`, a pure function. No
+//! terminal library and no network in this room; time comes in with the event.
+
+mod cmd;
+pub mod command;
+mod dispatch;
+pub mod logs;
+mod moment;
+mod msg;
+mod operations;
+mod plan;
+mod screen;
+mod sheet;
+mod trend;
+mod update;
+
+use std::collections::BTreeSet;
+
+use ops_api::{AuditEntry, ClusterStatus, Fleet, NodeStatus, Operation};
+use tui_input::Input;
+
+pub use cmd::Cmd;
+pub use moment::Moment;
+pub use msg::{Event, Feed, Msg, Refusal};
+pub use operations::Operations;
+pub use plan::{Danger, Gate, Plan, Target, Verdict};
+pub use screen::{Screen, Screens};
+pub use sheet::{DEAF_MS, Field, Planned, Sheet, Subject};
+pub use trend::{SPAN_MS, Sample, Trends};
+pub use update::{start, update};
+
+use crate::keymap::Context;
+use logs::{Logs, Ring};
+
+/// Without a sign of life for this long, what is shown is stale.
+pub const STALE_MS: u64 = 3000;
+/// How long writing stays allowed.
+pub const ARMED_MS: u64 = 15 * 60_000;
+/// How long a notice stands.
+const NOTICE_MS: u64 = 6000;
+/// Memory for the tail of the fleet screen.
+const TAIL_BYTES: usize = 256 << 10;
+
+/// What does not change while the console runs.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Who acts, for the audit log.
+    pub by: String,
+    /// Where the control plane is.
+    pub control: String,
+    /// Where the store is.
+    pub store: String,
+    /// Distinguishes this run of the console in idempotency keys.
+    pub session: String,
+}
+
+/// The watch stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Link {
+    /// The first try has not ended.
+    Connecting,
+    /// Events come.
+    Up,
+    /// It is gone.
+    Down {
+        /// Why.
+        reason: String,
+        /// When the next try is.
+        retry_at_ms: u64,
+    },
+}
+
+/// How old the picture is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Freshness {
+    /// There is no picture.
+    Nothing,
+    /// It is of now.
+    Live,
+    /// It is this many milliseconds old.
+    Stale(u64),
+}
+
+/// What the footer says for a moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// In one line.
+    pub text: String,
+    /// Whether something was refused or failed.
+    pub bad: bool,
+    until_ms: u64,
+}
+
+/// A line that is being typed.
+#[derive(Debug, Clone)]
+pub struct Line {
+    /// What for.
+    pub purpose: Purpose,
+    /// What is typed.
+    pub input: Input,
+    /// The picked row of the palette.
+    pub picked: usize,
+}
+
+/// What a line is typed for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// A command.
+    Command,
+    /// A regular expression over the records.
+    Regex,
+    /// A search over all commands.
+    Palette,
+}
+
+/// Everything.
+#[derive(Debug)]
+pub struct State {
+    /// What does not change.
+    pub settings: Settings,
+    /// Now, as of the last event.
+    pub now: Moment,
+    /// Columns and rows of the terminal.
+    pub size: (u16, u16),
+    /// Where we are.
+    pub screens: Screens,
+    /// The watch stream.
+    pub link: Link,
+    /// When the control plane last gave a sign of life.
+    pub heard: Option<Moment>,
+    /// The last picture.
+    pub fleet: Option<Box<Fleet>>,
+    /// The last minutes of every cluster.
+    pub trends: Trends,
+    /// The selected cluster.
+    pub cluster: Option<String>,
+    /// The selected node of the cluster screen.
+    pub node: Option<String>,
+    /// Whether clusters are sorted by health rather than by start order.
+    pub by_health: bool,
+    /// Operations.
+    pub operations: Operations,
+    /// The audit log, newest first.
+    pub audit: Option<Vec<AuditEntry>>,
+    /// The selected entry.
+    pub audit_row: usize,
+    /// First visible row of the help screen.
+    pub help_row: usize,
+    /// The logs screen.
+    pub logs: Logs,
+    /// The tail of the fleet screen.
+    pub tail: Ring,
+    /// Whether the tail's first answer has come.
+    pub tail_loaded: bool,
+    /// Why the store gives no tail.
+    pub tail_error: Option<String>,
+    /// The sheet, when one is open.
+    pub sheet: Option<Sheet>,
+    /// The line, when one is being typed.
+    pub line: Option<Line>,
+    /// What the footer says.
+    pub notice: Option<Notice>,
+    /// Until when writing is allowed.
+    armed_until_ms: Option<u64>,
+    next_sheet: u64,
+}
+
+// === impl State ===
+
+impl State {
+    /// Nothing known yet.
+    pub fn new(settings: Settings, now: Moment, size: (u16, u16)) -> Self {
+        Self {
+            settings,
+            now,
+            size,
+            screens: Screens::new(),
+            link: Link::Connecting,
+            heard: None,
+            fleet: None,
+            trends: Trends::default(),
+            cluster: None,
+            node: None,
+            by_health: false,
+            operations: Operations::default(),
+            audit: None,
+            audit_row: 0,
+            help_row: 0,
+            logs: Logs::new(),
+            tail: Ring::new(TAIL_BYTES),
+            tail_loaded: false,
+            tail_error: None,
+            sheet: None,
+            line: None,
+            notice: None,
+            armed_until_ms: None,
+            next_sheet: 0,
+        }
+    }
+
+    /// How old the picture is.
+    pub fn freshness(&self) -> Freshness {
+        match self.heard {
+            Some(heard) if self.fleet.is_some() => match self.now.since(heard) {
+                age if age < STALE_MS => Freshness::Live,
+                age => Freshness::Stale(age),
+            },
+            _ => Freshness::Nothing,
+        }
+    }
+
+    /// For how many milliseconds writing is still allowed.
+    pub fn armed_ms(&self) -> Option<u64> {
+        let until = self.armed_until_ms?;
+        until.checked_sub(self.now.ms).filter(|left| *left > 0)
+    }
+
+    /// Whether something may be changed; why not, if not. The one place that decides this.
+    pub fn may_write(&self) -> Result<(), String> {
+        match self.freshness() {
+            Freshness::Nothing => Err("nothing is known yet: nothing can be changed".to_owned()),
+            Freshness::Stale(age) => Err(format!(
+                "what is shown is {}s old: nothing can be changed until it is live",
+                age / 1000
+            )),
+            Freshness::Live if self.armed_ms().is_none() => {
+                Err("read-only: press W to allow changes for 15 minutes".to_owned())
+            }
+            Freshness::Live => Ok(()),
+        }
+    }
+
+    /// The clusters in the order of the screen.
+    pub fn clusters(&self) -> Vec<&ClusterStatus> {
+        let mut clusters: Vec<_> = self.fleet.iter().flat_map(|fleet| &fleet.clusters).collect();
+        if self.by_health {
+            clusters.sort_by_key(|cluster| std::cmp::Reverse(cluster.health));
+        }
+        clusters
+    }
+
+    /// The cluster of the cluster screen.
+    pub fn shown_cluster(&self) -> Option<&ClusterStatus> {
+        match self.screens.current() {
+            Screen::Cluster(name) => self.fleet.as_ref()?.cluster(name),
+            _ => None,
+        }
+    }
+
+    /// The operation that runs, if any.
+    pub fn running(&self) -> Option<&Operation> {
+        let running = self.fleet.as_ref().and_then(|fleet| fleet.operation.as_ref());
+        // The list hears of each change at once, the picture once a second.
+        let known = running
+            .and_then(|operation| self.operations.get(&operation.id))
+            .or(running);
+        known.filter(|operation| !operation.state.ended()).or_else(|| {
+            let mut list = self.operations.list.iter();
+            list.find(|operation| !operation.state.ended())
+        })
+    }
+
+    /// The chips of the logs screen: all clusters, and those of the query that are no more.
+    pub fn chips(&self) -> Vec<String> {
+        let clusters = self.fleet.iter().flat_map(|fleet| &fleet.clusters);
+        let mut names: Vec<String> = clusters.map(|cluster| cluster.name.clone()).collect();
+        let gone: BTreeSet<_> = self
+            .logs
+            .query
+            .clusters
+            .iter()
+            .filter(|name| !names.contains(name))
+            .collect();
+        names.extend(gone.into_iter().cloned().collect::<Vec<_>>());
+        names
+    }
+
+    /// The contexts whose keys hold, the first winning.
+    pub fn contexts(&self) -> &'static [Context] {
+        if let Some(line) = &self.line {
+            return match line.purpose {
+                Purpose::Palette => &[Context::Palette],
+                Purpose::Command | Purpose::Regex => &[Context::Line],
+            };
+        }
+        if self.sheet.is_some() {
+            return &[Context::Sheet];
+        }
+        match self.screens.current() {
+            Screen::Fleet => &[Context::Fleet, Context::Lists, Context::Everywhere],
+            Screen::Cluster(_) => &[Context::Cluster, Context::Lists, Context::Everywhere],
+            Screen::Logs if self.logs.chip.is_some() => &[Context::Chips, Context::Everywhere],
+            Screen::Logs => &[Context::Logs, Context::Lists, Context::Everywhere],
+            Screen::Operations => &[Context::Operations, Context::Lists, Context::Everywhere],
+            Screen::Operation(_) => &[Context::Operation, Context::Everywhere],
+            Screen::Audit | Screen::Help => &[Context::Lists, Context::Everywhere],
+        }
+    }
+
+    /// Says something in the footer for a moment.
+    pub(crate) fn notify(&mut self, text: impl Into<String>, bad: bool) {
+        self.notice = Some(Notice {
+            text: text.into(),
+            bad,
+            until_ms: self.now.ms + NOTICE_MS,
+        });
+    }
+
+    fn find_node(&self, name: &str) -> Option<&NodeStatus> {
+        self.fleet.as_ref()?.nodes().find(|node| node.name == name)
+    }
+}

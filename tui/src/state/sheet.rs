@@ -1,0 +1,181 @@
+//! The sheet that confirms a change. Its shape follows the danger: a key for what peers absorb, a typed name for
+//! what users will notice. Ignores keys for a moment after it opens, so that type-ahead confirms nothing.
+
+use ops_api::{NewOperation, Operation};
+use tui_input::{Input, InputRequest};
+
+use super::moment::Moment;
+use super::msg::Refusal;
+use super::plan::{Danger, Target};
+use crate::key::Key;
+
+/// Keys within this time after the sheet opened were meant for something else.
+pub const DEAF_MS: u64 = 300;
+
+/// What is to be confirmed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Subject {
+    /// A restart.
+    Restart(Target),
+    /// The abort of an operation, by id.
+    Abort(String),
+}
+
+/// Where the focus is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Field {
+    /// The button that does nothing; the focus starts here.
+    Cancel,
+    /// Why.
+    Reason,
+    /// The typed name.
+    Name,
+    /// The button that runs.
+    Run,
+}
+
+/// What the control plane says to a dry run.
+#[derive(Debug, Clone)]
+pub enum Planned {
+    /// Not yet anything.
+    Asking,
+    /// Its plan.
+    Known(Box<Operation>),
+    /// It refuses, or could not be asked.
+    Refused(Refusal),
+}
+
+/// The sheet.
+#[derive(Debug, Clone)]
+pub struct Sheet {
+    /// Which sheet: answers to an earlier one are dropped.
+    pub id: u64,
+    /// When it was opened.
+    pub opened: Moment,
+    /// What is to be confirmed.
+    pub subject: Subject,
+    /// How dangerous; only ever rises while the sheet is open.
+    pub danger: Danger,
+    /// Where the focus is.
+    pub focus: Field,
+    /// Why.
+    pub reason: Input,
+    /// The typed name.
+    pub name: Input,
+    /// The control plane's own plan.
+    pub planned: Planned,
+    /// Whether the request is on its way.
+    pub sent: bool,
+    /// Why the request was refused.
+    pub refusal: Option<Refusal>,
+}
+
+// === impl Sheet ===
+
+impl Sheet {
+    /// A sheet with the focus on Cancel.
+    pub fn new(id: u64, opened: Moment, subject: Subject, danger: Danger) -> Self {
+        Self {
+            id,
+            opened,
+            subject,
+            danger,
+            focus: Field::Cancel,
+            reason: Input::default(),
+            name: Input::default(),
+            planned: Planned::Asking,
+            sent: false,
+            refusal: None,
+        }
+    }
+
+    /// The fields in the order of Tab.
+    pub fn fields(&self) -> &'static [Field] {
+        match (&self.subject, self.danger) {
+            (Subject::Abort(_), _) => &[Field::Cancel],
+            (_, Danger::L1 | Danger::L2) => &[Field::Cancel, Field::Reason],
+            (_, Danger::L3) => &[Field::Cancel, Field::Reason, Field::Name, Field::Run],
+        }
+    }
+
+    /// Moves the focus.
+    pub fn turn(&mut self, forward: bool) {
+        let fields = self.fields();
+        let at = fields.iter().position(|field| *field == self.focus).unwrap_or(0);
+        let step = if forward { 1 } else { fields.len() - 1 };
+        self.focus = fields[(at + step) % fields.len()];
+    }
+
+    /// The text field that has the focus.
+    pub fn input(&mut self) -> Option<&mut Input> {
+        match self.focus {
+            Field::Reason => Some(&mut self.reason),
+            Field::Name => Some(&mut self.name),
+            Field::Cancel | Field::Run => None,
+        }
+    }
+
+    /// What is still missing before it may run; `None` when nothing is.
+    pub fn missing(&self) -> Option<String> {
+        let Subject::Restart(target) = &self.subject else {
+            return None;
+        };
+        if self.danger < Danger::L3 {
+            return None;
+        }
+        if self.name.value() != target.cluster {
+            return Some(format!("type {} to run", target.cluster));
+        }
+        if self.reason.value().trim().is_empty() {
+            return Some("say why".to_owned());
+        }
+        None
+    }
+
+    /// The request of a restart sheet.
+    pub fn request(&self, by: &str, dry_run: bool) -> Option<NewOperation> {
+        let Subject::Restart(target) = &self.subject else {
+            return None;
+        };
+        let reason = match self.reason.value().trim() {
+            "" if dry_run => "plan",
+            "" => "no reason given",
+            reason => reason,
+        };
+        Some(NewOperation {
+            cluster: target.cluster.clone(),
+            node: target.node.clone(),
+            mode: ops_api::Mode::Rolling,
+            reason: reason.to_owned(),
+            by: by.to_owned(),
+            drain_timeout_ms: None,
+            dry_run,
+        })
+    }
+
+    /// The same thing for the shell.
+    pub fn command(&self) -> String {
+        match &self.subject {
+            Subject::Restart(target) => target.command(self.reason.value().trim(), self.danger == Danger::L3),
+            Subject::Abort(id) => format!("ops op abort {id}"),
+        }
+    }
+}
+
+/// Applies an editing key; says whether it was one.
+pub(super) fn edit(input: &mut Input, key: Key) -> bool {
+    let request = match key {
+        Key::Char(character) => InputRequest::InsertChar(character),
+        Key::Backspace => InputRequest::DeletePrevChar,
+        Key::Delete => InputRequest::DeleteNextChar,
+        Key::Left => InputRequest::GoToPrevChar,
+        Key::Right => InputRequest::GoToNextChar,
+        Key::Home | Key::Ctrl('a') => InputRequest::GoToStart,
+        Key::End | Key::Ctrl('e') => InputRequest::GoToEnd,
+        Key::Ctrl('w') => InputRequest::DeletePrevWord,
+        Key::Ctrl('u') => InputRequest::DeleteLine,
+        _ => return false,
+    };
+    input.handle(request);
+    true
+}

@@ -62,7 +62,7 @@ fn live_and_die(folder: &Path, life: u64) -> Vec<(u64, u64)> {
             "--nocapture",
         ])
         .env(FOLDER, folder)
-        .envs((life % 2 == 0).then_some((SMALL, "1")))
+        .envs(life.is_multiple_of(2).then_some((SMALL, "1")))
         .stdout(Stdio::piped())
         .spawn()
         .expect("it can run itself");

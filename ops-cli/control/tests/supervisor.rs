@@ -128,6 +128,21 @@ async fn a_process_that_ends_by_itself_is_started_again_and_counted() {
 }
 
 #[tokio::test]
+async fn the_pipe_that_tells_a_process_of_its_parent_stays_open() {
+    let running = start(|folder| vec![vec![shell(folder, "a-0", "cat; echo over")]]);
+    let process = running
+        .process("a-0", "running", |p| p.state == ProcessState::Running)
+        .await;
+    // A stop of another process's life is a round trip through the keeper: by then a closed pipe would show.
+    for _ in 0..20 {
+        running.client.stop("a-0", 1, Duration::ZERO).await.unwrap();
+    }
+    let now = running.client.list().await.unwrap().process("a-0").unwrap().clone();
+    assert_eq!((now.pid, now.restarts), (process.pid, 0));
+    running.end().await;
+}
+
+#[tokio::test]
 async fn a_stop_reaches_only_the_life_that_it_names_and_holds_until_a_start() {
     let running = start(|folder| vec![vec![shell(folder, "a-0", "exec sleep 1000")]]);
     let first = running

@@ -146,6 +146,8 @@ impl Keeper {
         if let Some(started) = starter {
             answer(started, self.process.borrow().clone());
         }
+        // The end of this pipe tells the child that we are gone. `Child::wait` would close it.
+        let _alive = child.stdin.take();
         let (spec, http) = (self.spec.clone(), self.http.clone());
         let probe = probe::until_ready(&http, spec.probe.as_deref());
         tokio::pin!(probe);
@@ -194,7 +196,6 @@ impl Keeper {
         let mut command = tokio::process::Command::from(self.spec.command()?);
         command.kill_on_drop(true);
         let incarnation = Incarnation::now().0;
-        // Its standard input stays open inside `child` for as long as we live.
         let child = command.spawn()?;
         let pid = child.id().unwrap_or(0);
         info!(

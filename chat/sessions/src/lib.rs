@@ -1,7 +1,7 @@
 //! sessions: what a client's session is, apart from its socket: intents, `s`, the outbox.
 //!
-//! Events come from the owners of guilds, one subscription a guild and node ([`feed`]), and go to the sessions
-//! ([`session`]), which push them to their gateways as frames. Everything dedups by number, so death, hand-over and
+//! Events come from the owners of guilds, one subscription a guild and node (`feed`), and go to the sessions
+//! (`session`), which push them to their gateways as frames. Everything dedups by number, so death, hand-over and
 //! slowness of either side are one path: subscribe again, attach again.
 //!
 //! | module | what it is |

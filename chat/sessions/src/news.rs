@@ -21,6 +21,11 @@ impl Receive<Presence> for Newsstand {
         let Some(cell) = service.registry.get(&id) else {
             return;
         };
+        if cell.with(|session| session.is_frozen()) {
+            // It takes nothing now. If its hand-over fails, its guilds are read again.
+            service.reconcile(cell);
+            return;
+        }
         let changed = match news {
             News::GuildJoined { guild } => {
                 let joined =

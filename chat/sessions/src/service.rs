@@ -82,6 +82,10 @@ impl Service {
             drop(session.attach(from.clone(), seq));
         }
         let cell = Cell::new(session, self.pump.clone());
+        // Silent before the new one speaks: both have the same id.
+        if let Some(before) = self.registry.get(cell.id()) {
+            before.with(Session::close);
+        }
         let before = self.registry.insert(cell.clone());
         cell.with(|session| session.flush(FLUSH_FRAMES));
         self.settle(&cell, before);
@@ -143,15 +147,17 @@ impl Service {
             return;
         };
         loop {
-            let (gone, revision, shard) = cell.with(|session| {
-                (
-                    session.is_over() || session.is_frozen(),
-                    session.revision(),
-                    session.start().shard,
-                )
+            let (over, frozen, revision, shard) = cell.with(|session| {
+                let shard = session.start().shard;
+                (session.is_over(), session.is_frozen(), session.revision(), shard)
             });
-            if gone {
+            if over {
                 return;
+            }
+            if frozen {
+                // Either it will be over here, or it goes on here and is to be made whole.
+                tokio::time::sleep(RECONCILE_PAUSE).await;
+                continue;
             }
             let mut guilds = match self.user_guilds(cell.user()).await {
                 Ok(guilds) => guilds,
@@ -163,8 +169,10 @@ impl Service {
             };
             guilds.retain(|guild| in_shard(*guild, shard));
             // News that came while data was asked may be newer than its answer: ask again.
-            let changes =
-                cell.with(|session| (session.revision() == revision).then(|| session.reconcile(&guilds)));
+            let changes = cell.with(|session| {
+                let same = session.revision() == revision && !session.is_frozen();
+                same.then(|| session.reconcile(&guilds))
+            });
             let Some((new, left)) = changes else { continue };
             for guild in new {
                 self.feeds.join(guild, cell.clone()).await;

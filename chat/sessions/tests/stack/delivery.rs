@@ -248,3 +248,46 @@ async fn a_crowd_in_one_guild_gets_everything_and_moves_together() {
     assert_eq!(gateway.upheavals().0, 0, "a drain hands sessions over");
     gateway.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_whose_gateway_died_resumes_at_another_and_survives_its_sessions_node_there() {
+    let stack = Stack::start().await;
+    let _data = stack.node(Cluster::Data, "data-0").await;
+    let _guilds = stack.node(Cluster::Guilds, "guilds-0").await;
+    let first = stack.node(Cluster::Sessions, "sessions-0").await;
+    let gateway = stack.gateway_called("gateway-0").await;
+    let other = stack.gateway_called("gateway-1").await;
+    gateway.create_guild(1, &[1, 2]).await;
+    gateway.create_guild(2, &[1, 2]).await;
+    gateway.identify("s", 2, Intents::ALL).await;
+    until("the guilds come up", async || {
+        gateway.cursor("s", 1).is_some() && gateway.cursor("s", 2).is_some()
+    })
+    .await;
+    let seen = gateway.send(1, 1).await;
+    until("the message arrives", async || {
+        gateway.cursor("s", 1) == Some(seen)
+    })
+    .await;
+    gateway.stop().await;
+    for _ in 0..3 {
+        other.send(1, 1).await;
+    }
+    let second = other.send(2, 1).await;
+    other.inherit(&gateway, "s");
+    other.resume("s", 2, None).await.expect("it is still there");
+
+    let name = first.name().clone();
+    first.kill();
+    stack.lease.expire(&name);
+    let _next = stack.node(Cluster::Sessions, "sessions-1").await;
+    let last = other.send(1, 1).await;
+    until("everything arrives", async || {
+        other.cursor("s", 1) == Some(last) && other.cursor("s", 2) == Some(second)
+    })
+    .await;
+    let names = other.names("s");
+    let messages = names.iter().filter(|name| *name == "MESSAGE_CREATE").count();
+    assert_eq!(messages, 6, "{names:?}");
+    other.stop().await;
+}

@@ -305,6 +305,7 @@ impl<W: Wire> Feed<W> {
 
     fn take(&mut self, heard: Heard) {
         self.last = heard.event.number;
+        metrics::counter!("feed_events_total").increment(1);
         self.fan_out(&heard);
         self.window_bytes += heard.bytes();
         self.window.push_back(heard);

@@ -2,11 +2,12 @@
 
 use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use command_fds::{CommandFdExt as _, FdMapping};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
@@ -59,7 +60,26 @@ impl Site {
     }
 
     pub(crate) fn start(&self) -> Punt {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_punt"))
+        self.spawn(&mut Command::new(env!("CARGO_BIN_EXE_punt")))
+    }
+
+    /// Starts a punt that inherits this listener under this name, as from a supervisor.
+    pub(crate) fn start_with(&self, name: &str, listener: TcpListener) -> Punt {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_punt"));
+        let mapping = FdMapping {
+            parent_fd: listener.into(),
+            child_fd: 3,
+        };
+        command.env("LISTEN_FDS", "1").env("LISTEN_FDNAMES", name);
+        self.spawn(
+            command
+                .fd_mappings(vec![mapping])
+                .expect("descriptor 3 is given once"),
+        )
+    }
+
+    fn spawn(&self, command: &mut Command) -> Punt {
+        let mut child = command
             .args(["run", "--config"])
             .arg(self.path("punt.toml"))
             .env("RUST_LOG", "info")

@@ -40,19 +40,12 @@ impl Site {
     pub(crate) fn configure(&self, source: &str, url: &str, sink: &str) {
         let root = self.path("").display().to_string();
         let config = format!(
-            "data = \"{root}data\"\nmetrics = \"127.0.0.1:0\"\ngrace = \"30s\"\n{}\n\
+            "data = \"{root}data\"\nmetrics = \"127.0.0.1:0\"\ngrace = \"300s\"\n{}\n\
              [sinks.logs]\ntype = \"elasticsearch\"\nurl = \"{url}\"\nbatch_timeout_ms = 20\n\
              retry_max_ms = 100\n{sink}\n",
             source.replace("ROOT/", &root)
         );
         std::fs::write(self.path("punt.toml"), config).expect("the configuration is written");
-    }
-
-    /// Replaces a line of the configuration.
-    pub(crate) fn replace(&self, line: &str, by: &str) {
-        let path = self.path("punt.toml");
-        let text = std::fs::read_to_string(&path).expect("the configuration is there");
-        std::fs::write(path, text.replace(line, by)).expect("the configuration is written");
     }
 
     pub(crate) fn path(&self, below: &str) -> PathBuf {

@@ -24,7 +24,6 @@ fn a_stop_delivers_what_was_sent_before_it() {
 fn a_stop_while_the_engine_is_down_leaves_the_events_to_the_next_start() {
     let address = Engine::reserve();
     let site = Site::new(SYSLOG, &format!("http://{address}"), "");
-    site.replace("grace = \"30s\"", "grace = \"100ms\"");
     let punt = site.start();
     punt.send(0, 4000);
     punt.wait_for_counter("source", "received", 4000);

@@ -92,10 +92,9 @@ pub(crate) fn build(
         abandon,
     };
     let runtime = tokio::runtime::Handle::current();
-    builder.running.spawn_blocking("router", Work::Router, move || {
-        stage.run(&runtime);
-        Ok(())
-    });
+    builder
+        .running
+        .spawn_blocking("router", Work::Router, move || stage.run(&runtime));
     let meters = Arc::new(Meters::new(node, builder.meters, queue.downgrade()));
     Ok(Topology {
         meters,

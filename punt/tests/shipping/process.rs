@@ -2,11 +2,12 @@
 
 use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use command_fds::{CommandFdExt as _, FdMapping};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
@@ -39,7 +40,7 @@ impl Site {
     pub(crate) fn configure(&self, source: &str, url: &str, sink: &str) {
         let root = self.path("").display().to_string();
         let config = format!(
-            "data = \"{root}data\"\nmetrics = \"127.0.0.1:0\"\ngrace = \"30s\"\n{}\n\
+            "data = \"{root}data\"\nmetrics = \"127.0.0.1:0\"\ngrace = \"300s\"\n{}\n\
              [sinks.logs]\ntype = \"elasticsearch\"\nurl = \"{url}\"\nbatch_timeout_ms = 20\n\
              retry_max_ms = 100\n{sink}\n",
             source.replace("ROOT/", &root)
@@ -47,19 +48,31 @@ impl Site {
         std::fs::write(self.path("punt.toml"), config).expect("the configuration is written");
     }
 
-    /// Replaces a line of the configuration.
-    pub(crate) fn replace(&self, line: &str, by: &str) {
-        let path = self.path("punt.toml");
-        let text = std::fs::read_to_string(&path).expect("the configuration is there");
-        std::fs::write(path, text.replace(line, by)).expect("the configuration is written");
-    }
-
     pub(crate) fn path(&self, below: &str) -> PathBuf {
         self.folder.path().join(below)
     }
 
     pub(crate) fn start(&self) -> Punt {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_punt"))
+        self.spawn(&mut Command::new(env!("CARGO_BIN_EXE_punt")))
+    }
+
+    /// Starts a punt that inherits this listener under this name, as from a supervisor.
+    pub(crate) fn start_with(&self, name: &str, listener: TcpListener) -> Punt {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_punt"));
+        let mapping = FdMapping {
+            parent_fd: listener.into(),
+            child_fd: 3,
+        };
+        command.env("LISTEN_FDS", "1").env("LISTEN_FDNAMES", name);
+        self.spawn(
+            command
+                .fd_mappings(vec![mapping])
+                .expect("descriptor 3 is given once"),
+        )
+    }
+
+    fn spawn(&self, command: &mut Command) -> Punt {
+        let mut child = command
             .args(["run", "--config"])
             .arg(self.path("punt.toml"))
             .env("RUST_LOG", "info")

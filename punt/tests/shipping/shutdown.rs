@@ -1,5 +1,8 @@
 //! SIGTERM: what was taken is delivered, or on disk for the next start.
 
+use std::io::Write as _;
+use std::net::{TcpListener, TcpStream};
+
 use crate::engine::{Engine, Fault};
 use crate::process::Site;
 
@@ -21,7 +24,6 @@ fn a_stop_delivers_what_was_sent_before_it() {
 fn a_stop_while_the_engine_is_down_leaves_the_events_to_the_next_start() {
     let address = Engine::reserve();
     let site = Site::new(SYSLOG, &format!("http://{address}"), "");
-    site.replace("grace = \"30s\"", "grace = \"100ms\"");
     let punt = site.start();
     punt.send(0, 4000);
     punt.wait_for_counter("source", "received", 4000);
@@ -44,4 +46,25 @@ fn two_punts_do_not_share_a_data_folder() {
         .expect("punt runs");
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("in use by another punt"));
+}
+
+#[test]
+fn an_inherited_socket_refuses_nobody_while_punt_is_replaced() {
+    let engine = Engine::start(Fault::None);
+    let site = Site::new(SYSLOG, &engine.url(), "");
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a socket");
+    let address = listener.local_addr().expect("an address");
+    let inherited = || listener.try_clone().expect("a copy of the socket");
+    let first = site.start_with("syslog-tcp", inherited());
+    assert_eq!(first.address("tcp"), address);
+    first.send(0, 10);
+    engine.wait_for(10);
+    first.terminate();
+    // Nobody accepts now; the sender is not refused.
+    let mut stream = TcpStream::connect(address).expect("the backlog takes it");
+    stream.write_all(b"<13>app: message 10\n").expect("sent");
+    drop(stream);
+    let _second = site.start_with("syslog-tcp", inherited());
+    engine.wait_for(11);
+    engine.assert_each_once(11);
 }

@@ -84,6 +84,14 @@ impl Delivery {
         }
     }
 
+    /// Whether the engine takes nothing at the moment.
+    pub(crate) fn is_in_trouble(&self) -> bool {
+        self.trouble
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_some()
+    }
+
     /// Counts and buries; gives the items to send again.
     async fn judge(&self, piece: Vec<Bytes>, verdicts: Vec<Verdict>) -> Vec<Bytes> {
         let (mut again, mut rejected, mut stored, mut duplicates) = (Vec::new(), Vec::new(), 0, 0);

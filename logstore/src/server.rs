@@ -35,6 +35,11 @@ pub async fn run(flags: Flags, mut sockets: Sockets, stop: CancellationToken) ->
             flags.listen
         )
     })?;
+    // A file of an earlier process must not be taken for ours.
+    let address_file = flags.data.join("http.addr");
+    if address_file.exists() {
+        std::fs::remove_file(&address_file).context("removing the old DATA/http.addr")?;
+    }
     let address = listener.local_addr().context("asking for the bound address")?;
     let store = tokio::task::spawn_blocking(move || Store::open(folder, limits))
         .await
@@ -48,8 +53,7 @@ pub async fn run(flags: Flags, mut sockets: Sockets, stop: CancellationToken) ->
         })?;
     let store = Arc::new(store);
     // Written last: whoever waits for the file finds a store that answers.
-    disk::replace(&store.path().join("http.addr"), address.to_string().as_bytes())
-        .context("writing DATA/http.addr")?;
+    disk::replace(&address_file, address.to_string().as_bytes()).context("writing DATA/http.addr")?;
     info!(
         event.action = "listening",
         labels.address = %address,

@@ -42,7 +42,9 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     let mut state = State::new(settings, now(), (size.width, size.height));
     let store = Store::new(&options.store, &options.index);
     let (mut connections, mut inbox) = Connections::start(options.control, store);
-    state::start().into_iter().for_each(|cmd| connections.execute(cmd));
+    state::start()
+        .into_iter()
+        .for_each(|cmd| connections.execute(cmd));
 
     let mut keys = EventStream::new();
     let mut tick = tokio::time::interval(TICK);
@@ -78,7 +80,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
         for cmd in update(&mut state, Event { at: now(), msg }) {
             match cmd {
                 Cmd::Quit => quit = true,
-                Cmd::Redraw => screen.terminal.clear()?,
+                Cmd::Redraw => screen.forget()?,
                 Cmd::Copy(text) => screen.copy(&text)?,
                 cmd => connections.execute(cmd),
             }

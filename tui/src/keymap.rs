@@ -96,13 +96,7 @@ pub struct Binding {
     pub hint: &'static str,
 }
 
-const fn row(
-    context: Context,
-    key: Key,
-    action: Action,
-    hint: &'static str,
-    label: &'static str,
-) -> Binding {
+const fn row(context: Context, key: Key, action: Action, hint: &'static str, label: &'static str) -> Binding {
     Binding {
         key,
         action,
@@ -259,7 +253,12 @@ mod tests {
     fn no_key_is_bound_twice_in_one_context() {
         let mut seen = HashSet::new();
         for row in KEYMAP {
-            assert!(seen.insert((row.context, row.key)), "{:?} twice in {:?}", row.key, row.context);
+            assert!(
+                seen.insert((row.context, row.key)),
+                "{:?} twice in {:?}",
+                row.key,
+                row.context
+            );
         }
     }
 

@@ -5,6 +5,7 @@ use std::io::{IsTerminal as _, Stdout, Write as _, stdin, stdout};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use crossterm::terminal::{Clear, ClearType};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 
@@ -16,7 +17,9 @@ pub(crate) struct NoTerminal;
 
 impl std::fmt::Display for NoTerminal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the console needs a terminal on standard input and output; `ops status` prints the same picture")
+        f.write_str(
+            "the console needs a terminal on standard input and output; `ops status` prints the same picture",
+        )
     }
 }
 
@@ -44,6 +47,14 @@ impl Screen {
         Ok(Self { terminal })
     }
 
+    /// Forgets what is on the screen, so that the next frame draws all of it. Not `Terminal::clear`: that asks the
+    /// terminal where its cursor is, and the answer would be read as keys.
+    pub(crate) fn forget(&mut self) -> std::io::Result<()> {
+        crossterm::execute!(stdout(), Clear(ClearType::All))?;
+        self.terminal.swap_buffers();
+        Ok(())
+    }
+
     /// Puts text on the clipboard, by the terminal's own means (OSC 52), which works over SSH too.
     pub(crate) fn copy(&mut self, text: &str) -> std::io::Result<()> {
         let mut out = stdout();
@@ -64,7 +75,10 @@ pub(crate) fn key(event: KeyEvent) -> Option<Key> {
         return None;
     }
     let control = event.modifiers.contains(KeyModifiers::CONTROL);
-    if event.modifiers.intersects(KeyModifiers::ALT | KeyModifiers::SUPER | KeyModifiers::META) {
+    if event
+        .modifiers
+        .intersects(KeyModifiers::ALT | KeyModifiers::SUPER | KeyModifiers::META)
+    {
         return None;
     }
     Some(match event.code {

@@ -3,25 +3,45 @@
 
 mod stage;
 
+use ratatui::style::Color;
 use stage::{Stage, audit, running_operation};
 use tui::key::Key;
 use tui::state::{Msg, Refusal};
 use tui::view::Look;
 
 const SIZES: [(u16, u16); 3] = [(60, 16), (80, 24), (120, 36)];
-const COLOR: Look = Look { ascii: false, color: true };
-const MONO: Look = Look { ascii: false, color: false };
-const ASCII: Look = Look { ascii: true, color: false };
+const COLOR: Look = Look {
+    ascii: false,
+    color: true,
+};
+const MONO: Look = Look {
+    ascii: false,
+    color: false,
+};
+const ASCII: Look = Look {
+    ascii: true,
+    color: false,
+};
 
 /// Pictures what `play` leads to, at all sizes, in colour and mono.
 fn picture(name: &str, play: impl Fn(&mut Stage)) {
     for (columns, rows) in SIZES {
-        let mut stage = Stage::new(columns, rows);
+        let mut stage = day(columns, rows);
         play(&mut stage);
+        let uncoloured = stage.buffer(MONO);
+        assert!(
+            uncoloured.content.iter().all(|cell| cell.fg == Color::Reset),
+            "{name} sets a colour in mono"
+        );
         for (kind, look) in [("colour", COLOR), ("mono", MONO)] {
             insta::assert_snapshot!(format!("{name}_{columns}x{rows}_{kind}"), stage.picture(look));
         }
     }
+}
+
+/// A console that has watched for five minutes, which takes a moment to play: every picture begins with it.
+fn day(columns: u16, rows: u16) -> Stage {
+    Stage::watched(columns, rows, 300)
 }
 
 fn arm(stage: &mut Stage) {
@@ -47,8 +67,11 @@ fn fleet_while_an_operation_runs() {
 fn fleet_when_stale() {
     picture("fleet_stale", |stage| {
         stage.wait(7200);
-        let reason = "cannot reach http://127.0.0.1:7070: connection refused".to_owned();
-        stage.send(Msg::Unreachable { reason, retry_ms: 2000 });
+        let reason = "no control plane at http://127.0.0.1:7070: connection refused".to_owned();
+        stage.send(Msg::Unreachable {
+            reason,
+            retry_ms: 2000,
+        });
     });
 }
 
@@ -156,12 +179,12 @@ fn palette() {
 
 #[test]
 fn ascii() {
-    let mut stage = Stage::new(80, 24);
+    let mut stage = day(80, 24);
     insta::assert_snapshot!("ascii_fleet", stage.picture(ASCII));
     arm(&mut stage);
     stage.command("restart guilds");
     insta::assert_snapshot!("ascii_restart", stage.picture(ASCII));
-    let mut stage = Stage::new(80, 24);
+    let mut stage = day(80, 24);
     stage.command("cluster guilds");
     insta::assert_snapshot!("ascii_cluster", stage.picture(ASCII));
     assert!(stage.picture(ASCII).is_ascii());
@@ -171,13 +194,16 @@ fn ascii() {
 fn nothing_known_and_nothing_reachable() {
     let mut stage = Stage::empty(80, 24);
     insta::assert_snapshot!("start", stage.picture(COLOR));
-    let reason = "cannot reach http://127.0.0.1:7070: connection refused".to_owned();
-    stage.send(Msg::Unreachable { reason, retry_ms: 500 });
+    let reason = "no control plane at http://127.0.0.1:7070: connection refused".to_owned();
+    stage.send(Msg::Unreachable {
+        reason,
+        retry_ms: 500,
+    });
     insta::assert_snapshot!("start_unreachable", stage.picture(COLOR));
 }
 
 #[test]
 fn too_small() {
-    let stage = Stage::new(39, 7);
+    let stage = day(39, 7);
     assert!(stage.picture(MONO).contains("too small, need 40x8"));
 }

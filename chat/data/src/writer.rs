@@ -18,6 +18,9 @@ const QUEUE: usize = 1024;
 /// Writes of one transaction: enough to share its fsync, few enough that the first need not wait long.
 const BATCH: usize = 256;
 
+/// Events of one transaction, give or take the last append's.
+const BATCH_EVENTS: usize = 2048;
+
 type Answer = Result<Written, Refusal>;
 
 /// The one writer of a store.
@@ -109,10 +112,14 @@ fn write_all(
     let mut answers = Vec::with_capacity(BATCH);
     let mut ended = false;
     while !ended && let Some(first) = queue.blocking_recv() {
-        let more = std::iter::from_fn(|| queue.try_recv().ok()).take(BATCH - 1);
-        for item in std::iter::once(first).chain(more) {
+        let mut events = 0;
+        let mut next = Some(first);
+        while let Some(item) = next {
             match item {
                 Item::Write(write, answer) if !ended => {
+                    if let Write::Append { events: appended, .. } = &write {
+                        events += appended.len();
+                    }
                     writes.push(write);
                     answers.push(answer);
                 }
@@ -120,6 +127,8 @@ fn write_all(
                 Item::Write(..) => {}
                 Item::End => ended = true,
             }
+            let full = writes.len() >= BATCH || events >= BATCH_EVENTS;
+            next = if full { None } else { queue.try_recv().ok() };
         }
         if writes.is_empty() {
             continue;

@@ -13,10 +13,13 @@ use std::sync::Arc;
 
 use chat_data::Writer;
 use chat_proto::{EventNumber, GuildId};
-use chat_store::{Embedded, Store, Written};
+use chat_store::{Embedded, Settings, Store, Written};
 use sample::{append, claim, create};
 
 const FOLDER: &str = "CHAT_DATA_KILL_TEST_FOLDER";
+/// Set when the child is to work as a small store does.
+const SMALL: &str = "CHAT_DATA_KILL_TEST_SMALL";
+
 const GUILDS: u64 = 8;
 const LIVES: u64 = 6;
 
@@ -51,7 +54,7 @@ fn a_killed_process_loses_nothing_acknowledged() {
 
 /// Starts the child, kills it after some acknowledgements, and returns all that it gave.
 fn live_and_die(folder: &Path, life: u64) -> Vec<(u64, u64)> {
-    let mut child = Command::new(std::env::current_exe().unwrap())
+    let mut child = Command::new(std::env::current_exe().expect("this test is a file"))
         .args([
             "--exact",
             "appends_until_it_is_killed",
@@ -59,22 +62,23 @@ fn live_and_die(folder: &Path, life: u64) -> Vec<(u64, u64)> {
             "--nocapture",
         ])
         .env(FOLDER, folder)
+        .envs((life % 2 == 0).then_some((SMALL, "1")))
         .stdout(Stdio::piped())
         .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap())
+        .expect("it can run itself");
+    let mut lines = BufReader::new(child.stdout.take().expect("it is piped"))
         .lines()
-        .map(Result::unwrap);
+        .map(|line| line.expect("it says text"));
     let acknowledgement = |line: String| {
         let (guild, number) = line.strip_prefix("ack ")?.split_once(' ')?;
         Some((guild.parse().ok()?, number.parse().ok()?))
     };
     let enough = 100 * GUILDS as usize + 37 * life as usize;
     let mut seen: Vec<(u64, u64)> = lines.by_ref().filter_map(acknowledgement).take(enough).collect();
-    child.kill().unwrap();
+    child.kill().expect("it can be killed");
     // What it had said before it died, down to the last whole line.
     seen.extend(lines.filter_map(acknowledgement));
-    child.wait().unwrap();
+    child.wait().expect("it has ended");
     assert!(seen.len() >= enough, "the child ended by itself");
     seen
 }
@@ -86,7 +90,13 @@ async fn appends_until_it_is_killed() {
     let Some(folder) = std::env::var_os(FOLDER) else {
         return;
     };
-    let store = Arc::new(Embedded::open(Path::new(&folder)).unwrap());
+    // Every other life works as a large store does.
+    let small = std::env::var_os(SMALL).is_some();
+    let settings = Settings {
+        quick_repair_from_bytes: if small { u64::MAX } else { 0 },
+        ..Settings::default()
+    };
+    let store = Arc::new(Embedded::open_with(Path::new(&folder), settings).unwrap());
     let writer = Arc::new(Writer::start(store.clone(), |_| {}).unwrap());
     let mut guilds = tokio::task::JoinSet::new();
     for guild in 1..=GUILDS {

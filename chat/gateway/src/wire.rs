@@ -84,12 +84,14 @@ impl Wire {
         in_time(self.stream.flush(), self.write_time, cut).await
     }
 
-    /// Closes, and gives the client a moment to do the same.
+    /// Closes, unless the client has closed already, and gives it a moment to hang up.
     pub(crate) async fn close(&mut self, frame: Option<CloseFrame>, patience: Duration) {
         let parting = async {
-            if self.stream.close(frame).await.is_ok() {
-                while let Some(Ok(_)) = self.stream.next().await {}
+            if frame.is_some() && self.stream.close(frame).await.is_err() {
+                return;
             }
+            // Reading also writes what is still queued: the answer to the client's close.
+            while let Some(Ok(_)) = self.stream.next().await {}
         };
         if tokio::time::timeout(patience, parting).await.is_err() {
             tracing::debug!("a client did not answer the close");

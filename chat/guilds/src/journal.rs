@@ -8,14 +8,19 @@ use chat_node::{CallError, Node};
 use chat_proto::discord::Message;
 use chat_proto::service::Refusal;
 use chat_proto::service::data::{Data, GuildRecord, Reply, Request, StoredEvent};
-use chat_proto::{ChannelId, Epoch, EventNumber, Generation, GuildId, MessageId};
+use chat_proto::{ChannelId, Cluster, Epoch, EventNumber, Generation, GuildId, MessageId};
 use tracing::{info, warn};
 
 use crate::mail::Parting;
-use crate::window;
 
-/// How long one round of attempts lasts before the guild looks again whether it is still the owner.
-const ROUND: Duration = Duration::from_secs(1);
+/// Events of one answer: of a claim, to know repeats by, and of a page, to catch up with.
+pub(crate) const PAGE: usize = 1000;
+
+/// How long one round of attempts lasts before a claimant looks again whether it is the owner.
+const ROUND: Duration = Duration::from_secs(3);
+
+/// How long a claimant that was fenced waits to see the membership that it was fenced by.
+const CATCH_UP: Duration = Duration::from_secs(1);
 
 /// How long a read may take, attempts and all.
 const READ: Duration = Duration::from_secs(3);
@@ -59,7 +64,7 @@ impl Journal {
         loop {
             let view = self.node.view();
             let generation = view.generation();
-            if !self.node.owns(&self.key) {
+            if !view.owns(Cluster::Guilds, &self.key, self.node.name()) {
                 return Err(Refusal::NotOwner { generation });
             }
             let epoch = Epoch(generation.0);
@@ -82,7 +87,7 @@ impl Journal {
                 Err(CallError::Refused(Refusal::Fenced { highest })) => {
                     // Somebody has seen a newer membership than this node: it is about to see it too.
                     let newer = Generation(highest.0.max(generation.0 + 1));
-                    if self.node.wait_for(newer, ROUND).await.generation() <= generation {
+                    if self.node.wait_for(newer, CATCH_UP).await.generation() <= generation {
                         return Err(Refusal::Fenced { highest });
                     }
                 }
@@ -137,7 +142,7 @@ impl Journal {
         let request = Request::ReadEvents {
             guild: self.guild,
             after,
-            limit: u32::try_from(limit.min(window::EVENTS)).unwrap_or(u32::MAX),
+            limit: u32::try_from(limit.min(PAGE)).unwrap_or(u32::MAX),
         };
         match self.call(request, READ).await {
             Ok(Reply::Events { events, last }) => Ok((events, last)),

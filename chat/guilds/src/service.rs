@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use chat_node::{Caller, Serve, Shell};
+use chat_proto::GuildId;
 use chat_proto::service::Refusal;
 use chat_proto::service::guilds::{Ask, Guilds, Reply, Request};
 
@@ -63,6 +64,7 @@ impl Serve<Guilds> for Service {
                     });
                 }
                 self.registry.journal(guild).create(record.clone()).await?;
+                return self.open_new(guild, ask, from).await;
             }
             // Nobody loads a guild to be told that nobody subscribes, types or is online.
             Ask::Unsubscribe | Ask::Typing { .. } | Ask::PresenceChanged { .. }
@@ -77,5 +79,18 @@ impl Serve<Guilds> for Service {
 
     fn closed(&self, from: &Caller<Guilds>) {
         self.registry.gone(from.id());
+    }
+}
+
+impl Service {
+    /// Loads a guild that was just made. Somebody who asked for it too early may be being told that there is none.
+    async fn open_new(&self, guild: GuildId, ask: Ask, from: &Caller<Guilds>) -> Result<Reply, Refusal> {
+        for _ in 0..3 {
+            match self.registry.ask(guild, ask.clone(), from).await {
+                Err(Refusal::NotFound { .. }) => tokio::task::yield_now().await,
+                answer => return answer,
+            }
+        }
+        Err(Refusal::unavailable("the new guild is not loaded yet"))
     }
 }

@@ -6,11 +6,11 @@ use chat_proto::discord::Message;
 use chat_proto::service::data::{Change, StoredEvent};
 use chat_proto::{EventNumber, GuildEvent, MessageId};
 
-/// Events that are kept.
-pub(crate) const EVENTS: usize = 1000;
+/// Events that are kept: enough for who was away for a moment. Who was away for longer reads from data.
+const EVENTS: usize = 256;
 
-/// Payload that is kept, whichever bound is reached first.
-const BYTES: usize = 4 << 20;
+/// Payload that is kept, whichever bound is reached first: a node holds thousands of guilds.
+const BYTES: usize = 256 << 10;
 
 /// The newest events, contiguous, oldest first.
 #[derive(Debug, Default)]

@@ -9,7 +9,7 @@
 //! | `session`, `outbox` | a session as a state machine, without IO |
 //! | `cell`, `registry` | sessions behind their locks, by id; the pump of those that lag |
 //! | `feed` | how a guild's events reach this node's sessions |
-//! | `service` | the requests of gateways and peers |
+//! | `service`, `requests` | the node's sessions; what gateways and peers ask |
 //! | `hand_off`, `sweep` | sessions that belong elsewhere; sessions that are over |
 //! | `register`, `news` | to and from presence |
 //! | `dispatch`, `wire`, `limits` | dispatch bodies; a gateway's connection; every bound by name |
@@ -25,8 +25,11 @@ mod news;
 mod outbox;
 mod register;
 mod registry;
+mod requests;
 mod service;
 mod session;
+#[cfg(test)]
+mod simulation;
 mod sweep;
 mod wire;
 
@@ -60,7 +63,7 @@ pub async fn run(mut shell: Shell) -> anyhow::Result<()> {
     tasks.spawn(registrar.run(gone, service.stopped()));
     node.set_ready();
 
-    let front = Arc::new(service::Front(service.clone()));
+    let front = Arc::new(requests::Front(service.clone()));
     chat_node::serve::<Sessions, _>(&node, listener, front).await?;
 
     service.finish().await;

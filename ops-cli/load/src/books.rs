@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use chat_proto::MessageId;
 use hdrhistogram::Histogram;
 
-use crate::checker::{Arrival, Checker, Seat};
-use crate::gateway::Message;
+use crate::checker::{Arrival, Checker, Seat, Standing};
+use crate::gateway::{Member, Message};
 use crate::stamp::Stamp;
 
 /// The longest time that is told apart from a longer one.
@@ -146,19 +146,21 @@ impl Books {
     }
 
     /// A message came to a member.
-    pub(crate) fn received(&self, guild: usize, seat: Seat, message: &Message<'_>, way: Way) {
+    pub(crate) fn received(&self, member: &Member, message: &Message<'_>, way: Way) {
         let stamp = Stamp::parse(&message.content).filter(|stamp| stamp.run == self.run);
         let Some(stamp) = stamp else {
             return; // Not ours: somebody else writes here, or the stack itself does.
         };
-        if stamp.guild != guild {
+        if stamp.guild != member.guild_index || message.channel_id != member.channel {
             self.counts.misrouted.add();
             return;
         }
+        let mut guild = self.guild(stamp.guild);
         let arrival = match way {
-            Way::Dispatch => self.guild(guild).dispatch(seat, stamp.sequence, message.id),
-            Way::History => self.guild(guild).read(seat, stamp.sequence, message.id),
+            Way::Dispatch => guild.dispatch(member.seat, stamp.sequence, message.id),
+            Way::History => guild.read(member.seat, stamp.sequence, message.id),
         };
+        drop(guild);
         match arrival {
             Arrival::First => self.record(&self.delivery, stamp.sent),
             Arrival::Again => {}
@@ -180,12 +182,17 @@ impl Books {
         lock(&self.causes).clone()
     }
 
-    /// How many deliveries acknowledged messages are owed, and how many were made.
-    pub(crate) fn deliveries(&self) -> (u64, u64) {
-        self.guilds
-            .iter()
-            .map(|guild| lock(guild).deliveries())
-            .fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1))
+    /// How all guilds stand together.
+    pub(crate) fn standing(&self) -> Standing {
+        let mut all = Standing::default();
+        for guild in &self.guilds {
+            let one = lock(guild).standing();
+            all.acknowledged += one.acknowledged;
+            all.expected += one.expected;
+            all.made += one.made;
+            all.duplicated += one.duplicated;
+        }
+        all
     }
 
     /// From sending to receiving.

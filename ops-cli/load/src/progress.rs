@@ -7,12 +7,18 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
 
 use crate::books::Books;
+use crate::checker::Standing;
 
 /// Between two lines on a terminal.
 const LIVE: Duration = Duration::from_secs(1);
 
 /// Between two lines elsewhere.
 const LINES: Duration = Duration::from_secs(5);
+
+/// Says what is done before there is anything to count.
+pub(crate) fn announce(users: usize, guilds: usize) {
+    let _gone = writeln!(io::stderr(), "creating {users} users and {guilds} guilds");
+}
 
 /// Says how the run goes until `stop`.
 pub(crate) async fn say(books: &Books, users: usize, stop: CancellationToken) {
@@ -37,11 +43,17 @@ pub(crate) async fn say(books: &Books, users: usize, stop: CancellationToken) {
 
 fn line(books: &Books, users: usize, elapsed: Duration) -> String {
     let counts = &books.counts;
-    let (expected, made) = books.deliveries();
+    let Standing {
+        acknowledged,
+        expected,
+        made,
+        duplicated,
+    } = books.standing();
     let p99_ms = books.delivery().value_at_quantile(0.99) as f64 / 1_000.0;
     format!(
-        "{:>4} s  joined {}/{users}  sent {}  failed {}  retried {}  withheld {}  deliveries {made}/{expected}  \
-         p99 {p99_ms:.1} ms  dropped {}  resumes {}  identifies {}",
+        "{:>4} s  joined {}/{users}  sent {}  acknowledged {acknowledged}  failed {}  retried {}  withheld {}  \
+         delivered {made}/{expected}  duplicated {duplicated}  p99 {p99_ms:.1} ms  \
+         dropped {}  resumes {}  identifies {}",
         elapsed.as_secs(),
         counts.joined.get(),
         counts.sent.get(),

@@ -283,3 +283,91 @@ impl Findings {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report() -> Report {
+        let latency = Latency {
+            p50_ms: 4.25,
+            p90_ms: 9.0,
+            p99_ms: 31.5,
+            max_ms: 1_204.0,
+        };
+        Report {
+            run: "0000002a".to_owned(),
+            users: 2_000,
+            guilds: 20,
+            rate: 20.0,
+            seconds: 60.0,
+            sent: 1_200,
+            acknowledged: 1_199,
+            failed: 1,
+            retried: 12,
+            expected: 119_900,
+            delivered: 119_900,
+            recovered: 300,
+            dropped: 2_000,
+            resumes: 1_990,
+            identifies: 10,
+            delivery: latency,
+            acknowledgement: latency,
+            causes: [("503".to_owned(), 13)].into(),
+            ..Report::default()
+        }
+    }
+
+    fn table(report: &Report) -> String {
+        let mut table = Vec::new();
+        report.write_table(&mut table).unwrap();
+        String::from_utf8(table).unwrap()
+    }
+
+    #[test]
+    fn a_table_shows_everything_and_ends_with_the_verdict() {
+        insta::assert_snapshot!(table(&report()));
+    }
+
+    #[test]
+    fn each_broken_promise_fails_the_report_and_nothing_else_does() {
+        assert!(report().ok());
+        let broken = [
+            Report { lost: 1, ..report() },
+            Report {
+                duplicated: 1,
+                ..report()
+            },
+            Report {
+                reordered: 1,
+                ..report()
+            },
+            Report {
+                misrouted: 1,
+                ..report()
+            },
+            Report {
+                acknowledged: 0,
+                ..report()
+            },
+            Report::default(),
+        ];
+        for report in broken {
+            assert!(!report.ok(), "{report:#?}");
+            assert!(table(&report).contains("FAILED: "));
+        }
+        let troubled = Report {
+            unknown_delivered: 5,
+            withheld: 5,
+            failed: 5,
+            ..report()
+        };
+        assert!(troubled.ok());
+    }
+
+    #[test]
+    fn a_report_survives_json() {
+        let json = serde_json::to_string(&report()).unwrap();
+        assert_eq!(serde_json::from_str::<Report>(&json).unwrap(), report());
+    }
+}

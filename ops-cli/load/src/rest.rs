@@ -221,3 +221,39 @@ fn unanswered(call: &'static str, error: &reqwest::Error) -> Failure {
 fn read<T: DeserializeOwned>(call: &'static str, text: &str) -> Result<T, Failure> {
     serde_json::from_str(text).map_err(|error| Failure::unreadable(call, &error.to_string()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_says_whether_and_when_to_call_again() {
+        let limited = refused(
+            "send",
+            StatusCode::TOO_MANY_REQUESTS,
+            Some(1.0),
+            r#"{"retry_after":0.25}"#,
+        );
+        assert_eq!(
+            (limited.temporary, limited.retry_after),
+            (true, Some(Duration::from_millis(250)))
+        );
+        let busy = refused("send", StatusCode::SERVICE_UNAVAILABLE, Some(2.0), "busy");
+        assert_eq!(
+            (busy.temporary, busy.retry_after),
+            (true, Some(Duration::from_secs(2)))
+        );
+        let broken = refused("send", StatusCode::INTERNAL_SERVER_ERROR, None, "");
+        assert_eq!((broken.temporary, broken.retry_after), (true, None));
+        let absurd = refused("send", StatusCode::TOO_MANY_REQUESTS, Some(-1.0), "");
+        assert_eq!(absurd.retry_after, None);
+        for status in [
+            StatusCode::BAD_REQUEST,
+            StatusCode::UNAUTHORIZED,
+            StatusCode::NOT_FOUND,
+        ] {
+            assert!(!refused("send", status, None, "").temporary, "{status}");
+        }
+        assert_eq!(busy.to_string(), "send: 503 (busy)");
+    }
+}

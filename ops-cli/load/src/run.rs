@@ -63,6 +63,9 @@ pub async fn run(options: Options, stop: CancellationToken) -> anyhow::Result<Re
         by,
         ..
     } = &options;
+    if options.progress {
+        progress::announce(*users, *guilds);
+    }
     let setup = setup::create(control, &rest, run, *users, *guilds, by);
     let Some(guilds) = stop.run_until_cancelled(setup).await else {
         bail!("stopped before the users and guilds were created");
@@ -90,10 +93,14 @@ pub async fn run(options: Options, stop: CancellationToken) -> anyhow::Result<Re
     connect(&guilds, &venue, options.ramp, &leave, &mut tasks);
     let outcome = drive(&options, &guilds, &venue, &mut tasks, &stop).await;
     leave.cancel();
+    let mut refusal = Ok(());
     while let Some(ended) = tasks.join_next().await {
-        ended.context("a task of the load panicked")??;
+        let ended = ended.context("a task of the load panicked");
+        refusal = refusal.and(ended.and_then(|result| result));
     }
+    // What ended the run says more than what its sessions said while they were being ended.
     let sent_for = outcome?;
+    refusal?;
     let report = Report::new(&venue.books, options.users, options.rate, sent_for);
     tracing::info!(
         ok = report.ok(),
@@ -194,8 +201,8 @@ async fn refused(tasks: &mut JoinSet<anyhow::Result<()>>) -> anyhow::Error {
 async fn settle(venue: &Venue, longest: Duration) {
     let deadline = Instant::now() + longest;
     loop {
-        let (expected, made) = venue.books.deliveries();
-        let complete = made >= expected;
+        let standing = venue.books.standing();
+        let complete = standing.made >= standing.expected;
         let next = Instant::now() + if complete { QUIET } else { LOOK };
         sleep_until(next.min(deadline)).await;
         if complete || Instant::now() >= deadline {

@@ -12,7 +12,7 @@ use crate::backoff;
 use crate::gateway::{Member, Venue};
 
 /// Sends in flight, over all guilds. One that is due when as many are under way is not sent, and counted as withheld.
-pub(crate) const IN_FLIGHT: usize = 1_024;
+pub(crate) const IN_FLIGHT: usize = 2_048;
 
 /// For how long a send is repeated.
 const REPEAT_FOR: Duration = Duration::from_secs(10);
@@ -90,5 +90,50 @@ async fn send(author: Member, venue: Venue) {
         }
         books.counts.retried.add();
         tokio::time::sleep(wait).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use chat_proto::{ChannelId, GuildId};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn crowd(users: usize, guilds: usize) -> Vec<Vec<Member>> {
+        let member = |guild_index: usize, seat| Member {
+            token: "".into(),
+            guild: GuildId(guild_index as u64),
+            channel: ChannelId(guild_index as u64),
+            guild_index,
+            seat,
+        };
+        let seats = |guild: usize| (users - guild).div_ceil(guilds);
+        (0..guilds)
+            .map(|guild| (0..seats(guild)).map(|seat| member(guild, seat)).collect())
+            .collect()
+    }
+
+    proptest! {
+        #[test]
+        fn guilds_take_turns_and_so_do_the_members_of_each(guilds in 1_usize..8, more in 0_usize..30, turns in 1_u64..500) {
+            let crowd = crowd(guilds + more, guilds);
+            let mut by_guild = vec![0_u64; guilds];
+            let mut by_seat = HashMap::new();
+            for turn in 0..turns {
+                let author = author(&crowd, turn);
+                by_guild[author.guild_index] += 1;
+                *by_seat.entry((author.guild_index, author.seat)).or_insert(0_u64) += 1;
+            }
+            prop_assert!(by_guild.iter().max().unwrap() - by_guild.iter().min().unwrap() <= 1);
+            for (guild, members) in crowd.iter().enumerate() {
+                let sent = |seat| by_seat.get(&(guild, seat)).copied().unwrap_or(0);
+                let most = (0..members.len()).map(sent).max().unwrap();
+                let least = (0..members.len()).map(sent).min().unwrap();
+                prop_assert!(most - least <= 1);
+            }
+        }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use chat_proto::{ChannelId, GuildId, UserId};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use ops_api::{ControlClient, NewAccount, NewAccounts};
+use ops_api::{Account, ApiError, ControlClient, NewAccount, NewAccounts};
 use tokio::time::Instant;
 
 use crate::backoff;
@@ -89,10 +89,7 @@ async fn create_users(
             accounts: batch.clone().map(new).collect(),
             by: by.to_owned(),
         };
-        let accounts = control
-            .create_accounts(&request)
-            .await
-            .context("create accounts")?;
+        let accounts = create_batch(control, &request).await?;
         ensure!(
             accounts.len() == batch.len(),
             "the control plane created {} accounts where {} were asked for",
@@ -114,6 +111,25 @@ async fn create_users(
         }
     }
     Ok(created)
+}
+
+/// Creates accounts, all or none: only a refusal is known to have created none, so nothing else is repeated.
+async fn create_batch(control: &ControlClient, request: &NewAccounts) -> anyhow::Result<Vec<Account>> {
+    let started = Instant::now();
+    let mut failures = 0;
+    loop {
+        match control.create_accounts(request).await {
+            Err(ApiError::Refused(problem)) if matches!(problem.status, 429 | 503) => {
+                failures += 1;
+                let wait = backoff::after(failures);
+                if started.elapsed() + wait > REPEAT_FOR {
+                    return Err(ApiError::Refused(problem)).context("create accounts");
+                }
+                tokio::time::sleep(wait).await;
+            }
+            answer => return answer.context("create accounts"),
+        }
+    }
 }
 
 async fn create_guild(

@@ -89,8 +89,9 @@ impl Stage {
         let mut acknowledge = Vec::new();
         let mut next = Some(first);
         let mut taken = 0;
+        let mut kept = true;
         while let Some(mut batch) = next {
-            self.add(&batch, now);
+            kept &= self.add(&batch, now, runtime);
             acknowledge.extend(batch.acknowledge.take());
             taken += 1;
             next = if taken < GROUP {
@@ -99,7 +100,6 @@ impl Stage {
                 None
             };
         }
-        let mut kept = true;
         for outlet in &mut self.outlets {
             kept &= outlet.flush(runtime, &self.abandon);
         }
@@ -113,7 +113,9 @@ impl Stage {
         pending.acknowledge.append(&mut acknowledge);
     }
 
-    fn add(&mut self, batch: &Batch, now_ms: u64) {
+    /// False: some of it was given up.
+    fn add(&mut self, batch: &Batch, now_ms: u64, runtime: &Handle) -> bool {
+        let mut kept = true;
         let watched = self.tap.is_watched();
         for event in batch.events() {
             let sinks = self.routes.sinks(event.document);
@@ -127,9 +129,13 @@ impl Stage {
             for (number, outlet) in self.outlets.iter_mut().enumerate() {
                 if sinks & 1 << number != 0 {
                     outlet.add(event, now_ms);
+                    if outlet.is_full() {
+                        kept &= outlet.flush(runtime, &self.abandon);
+                    }
                 }
             }
         }
+        kept
     }
 
     fn sync(&mut self, pending: &mut Pending) {

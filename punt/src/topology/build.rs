@@ -230,6 +230,7 @@ impl Builder<'_> {
                 retry_max: Duration::from_millis(config.retry_max_ms),
                 dead_letter: Mutex::new(dead_letter),
                 trouble: Mutex::new(None),
+                said_rejected: Mutex::new(None),
             }),
             reader: opened.reader,
             gauge: Arc::clone(&opened.gauge),

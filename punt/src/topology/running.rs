@@ -76,6 +76,8 @@ impl Running {
     pub(crate) async fn run(mut self, stop: &CancellationToken, meters: &Meters) -> anyhow::Result<()> {
         let mut failed = None;
         tokio::select! {
+            // First: sources end because of it.
+            biased;
             () = stop.cancelled() => {}
             Some(ended) = self.tasks.join_next() => {
                 // Nobody asked it to end. Without it punt would look alive and be deaf.

@@ -60,7 +60,11 @@ pub fn read_records(answer: &Value) -> Result<Batch, String> {
         .iter()
         .filter_map(|hit| {
             // The same id may exist in the indices of two days.
-            let id = format!("{}/{}", hit["_index"].as_str().unwrap_or_default(), hit["_id"].as_str()?);
+            let id = format!(
+                "{}/{}",
+                hit["_index"].as_str().unwrap_or_default(),
+                hit["_id"].as_str()?
+            );
             LogRecord::read(&id, &hit["_source"])
         })
         .collect();
@@ -69,8 +73,15 @@ pub fn read_records(answer: &Value) -> Result<Batch, String> {
 }
 
 /// Reads the counts of an answer into one bucket each `width_ms` from `from` until `now`.
-pub fn read_counts(answer: &Value, from: Timestamp, width_ms: u64, now: Timestamp) -> Result<Vec<Bucket>, String> {
-    let found = answer.pointer("/aggregations/over_time/buckets").and_then(Value::as_array);
+pub fn read_counts(
+    answer: &Value,
+    from: Timestamp,
+    width_ms: u64,
+    now: Timestamp,
+) -> Result<Vec<Bucket>, String> {
+    let found = answer
+        .pointer("/aggregations/over_time/buckets")
+        .and_then(Value::as_array);
     let found = found.ok_or_else(|| "the store's answer has no counts".to_owned())?;
     let width = i64::try_from(width_ms).unwrap_or(i64::MAX).max(1);
     let span = (now.as_millisecond() - from.as_millisecond()).max(0);
@@ -78,14 +89,24 @@ pub fn read_counts(answer: &Value, from: Timestamp, width_ms: u64, now: Timestam
     let mut buckets = vec![Bucket::default(); count];
     for entry in found {
         let start = entry["key"].as_i64().or_else(|| {
-            #[expect(clippy::cast_possible_truncation, reason = "milliseconds since 1970 fit, in any year")]
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "milliseconds since 1970 fit, in any year"
+            )]
             entry["key"].as_f64().map(|key| key as i64)
         });
         let index = start.map(|start| (start - from.as_millisecond()).div_euclid(width));
         let index = index.and_then(|index| usize::try_from(index).ok());
-        let Some(bucket) = index.and_then(|index| buckets.get_mut(index)) else { continue };
+        let Some(bucket) = index.and_then(|index| buckets.get_mut(index)) else {
+            continue;
+        };
         let mut rest = entry["doc_count"].as_u64().unwrap_or(0);
-        for level in entry.pointer("/level/buckets").and_then(Value::as_array).into_iter().flatten() {
+        for level in entry
+            .pointer("/level/buckets")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+        {
             let count = level["doc_count"].as_u64().unwrap_or(0);
             bucket.add(Level::parse(level["key"].as_str().unwrap_or_default()), count);
             rest = rest.saturating_sub(count);
@@ -100,10 +121,15 @@ pub fn read_counts(answer: &Value, from: Timestamp, width_ms: u64, now: Timestam
 pub fn read_error(status: u16, answer: &str) -> String {
     let parsed: Option<Value> = serde_json::from_str(answer).ok();
     let reason = parsed.as_ref().and_then(|answer| {
-        let reason = answer.pointer("/error/root_cause/0/reason").or_else(|| answer.pointer("/error/reason"));
+        let reason = answer
+            .pointer("/error/root_cause/0/reason")
+            .or_else(|| answer.pointer("/error/reason"));
         reason.or_else(|| answer.get("error"))?.as_str()
     });
-    format!("the store answered {status}: {}", reason.unwrap_or("no reason given"))
+    format!(
+        "the store answered {status}: {}",
+        reason.unwrap_or("no reason given")
+    )
 }
 
 fn window_start(query: &LogQuery, now: Timestamp) -> Timestamp {
@@ -137,9 +163,15 @@ mod tests {
     fn a_follower_asks_for_what_came_after_and_a_little_before() {
         let now = at("2026-03-01T12:00:00Z");
         let body = search_body(&LogQuery::recent(), now, Some(at("2026-03-01T11:59:50Z")));
-        assert_eq!(body["query"]["bool"]["filter"][0]["range"]["@timestamp"]["gte"], "2026-03-01T11:59:47Z");
+        assert_eq!(
+            body["query"]["bool"]["filter"][0]["range"]["@timestamp"]["gte"],
+            "2026-03-01T11:59:47Z"
+        );
         let body = search_body(&LogQuery::recent(), now, Some(at("2026-03-01T10:00:00Z")));
-        assert_eq!(body["query"]["bool"]["filter"][0]["range"]["@timestamp"]["gte"], "2026-03-01T11:45:00Z");
+        assert_eq!(
+            body["query"]["bool"]["filter"][0]["range"]["@timestamp"]["gte"],
+            "2026-03-01T11:45:00Z"
+        );
     }
 
     #[test]
@@ -152,14 +184,27 @@ mod tests {
             "level": {"buckets": [{"key": "ERROR", "doc_count": 1}, {"key": "warn", "doc_count": 2}]}}]}}});
         let buckets = read_counts(&answer, from, width, now).unwrap();
         assert_eq!(buckets.len(), 61);
-        assert_eq!(buckets[1], Bucket { error: 1, warn: 2, rest: 3 });
+        assert_eq!(
+            buckets[1],
+            Bucket {
+                error: 1,
+                warn: 2,
+                rest: 3
+            }
+        );
         assert_eq!(buckets[0], Bucket::default());
     }
 
     #[test]
     fn errors_of_the_store_are_told_in_its_words() {
         let answer = r#"{"error":{"root_cause":[{"reason":"no mapping for [@timestamp]"}]},"status":400}"#;
-        assert_eq!(read_error(400, answer), "the store answered 400: no mapping for [@timestamp]");
-        assert_eq!(read_error(502, "<html>"), "the store answered 502: no reason given");
+        assert_eq!(
+            read_error(400, answer),
+            "the store answered 400: no mapping for [@timestamp]"
+        );
+        assert_eq!(
+            read_error(502, "<html>"),
+            "the store answered 502: no reason given"
+        );
     }
 }

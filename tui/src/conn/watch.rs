@@ -43,7 +43,11 @@ pub(super) async fn follow(control: ControlClient, messages: Sender<Msg>) {
             Err(_) => format!("{} did not answer in {}s", control.base(), SILENCE.as_secs()),
         };
         let retry_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
-        if messages.send(Msg::Unreachable { reason, retry_ms }).await.is_err() {
+        if messages
+            .send(Msg::Unreachable { reason, retry_ms })
+            .await
+            .is_err()
+        {
             return;
         }
         tokio::time::sleep(pause).await;
@@ -54,7 +58,7 @@ pub(super) async fn follow(control: ControlClient, messages: Sender<Msg>) {
 /// An error of the control plane in one short line.
 pub(super) fn explain(error: &ApiError) -> String {
     match error {
-        ApiError::Unreachable { base, source } => format!("cannot reach {base}: {}", cause(source)),
+        ApiError::Unreachable { base, source } => format!("no control plane at {base}: {}", cause(source)),
         other => other.to_string(),
     }
 }

@@ -41,7 +41,11 @@ impl Command {
             "logs" => Self::Logs((!rest.is_empty()).then(|| rest.to_owned())),
             "level" => match Level::known(rest) {
                 Some(level) => Self::Level(level),
-                None => return Err(format!("no level is called {rest:?}: trace, debug, info, warn or error")),
+                None => {
+                    return Err(format!(
+                        "no level is called {rest:?}: trace, debug, info, warn or error"
+                    ));
+                }
             },
             "since" => match LogQuery::parse_window(rest) {
                 Some(minutes) => Self::Since(minutes),
@@ -82,7 +86,13 @@ pub fn offers(state: &State) -> Vec<String> {
             }
         }
     }
-    lines.extend(state.operations.list.iter().map(|operation| format!("op {}", operation.id)));
+    lines.extend(
+        state
+            .operations
+            .list
+            .iter()
+            .map(|operation| format!("op {}", operation.id)),
+    );
     lines.extend(["trace", "debug", "info", "warn", "error"].map(|level| format!("level {level}")));
     lines.extend(["5m", "15m", "1h", "6h", "24h"].map(|window| format!("since {window}")));
     lines
@@ -101,10 +111,17 @@ pub fn matching(state: &State, typed: &str) -> Vec<String> {
 /// The one offer that `typed` begins, or as much as all offers that it begins have in common.
 pub fn complete(state: &State, typed: &str) -> String {
     let mut lines = offers(state).into_iter().filter(|line| line.starts_with(typed));
-    let Some(mut common) = lines.next() else { return typed.to_owned() };
+    let Some(mut common) = lines.next() else {
+        return typed.to_owned();
+    };
     for line in lines {
-        let same = common.char_indices().zip(line.chars()).take_while(|((_, a), b)| a == b);
-        let end = same.last().map_or(0, |((index, character), _)| index + character.len_utf8());
+        let same = common
+            .char_indices()
+            .zip(line.chars())
+            .take_while(|((_, a), b)| a == b);
+        let end = same
+            .last()
+            .map_or(0, |((index, character), _)| index + character.len_utf8());
         common.truncate(end);
     }
     common

@@ -34,6 +34,9 @@ use logs::{Logs, Ring};
 
 /// Without a sign of life for this long, what is shown is stale.
 pub const STALE_MS: u64 = 3000;
+/// Without a new picture for this long, what is shown is stale even though the control plane gives signs of life:
+/// it may be up and unable to see.
+pub const OLD_MS: u64 = 10_000;
 /// How long writing stays allowed.
 pub const ARMED_MS: u64 = 15 * 60_000;
 /// How long a notice stands.
@@ -128,6 +131,8 @@ pub struct State {
     pub link: Link,
     /// When the control plane last gave a sign of life.
     pub heard: Option<Moment>,
+    /// When the last picture came.
+    pub pictured: Option<Moment>,
     /// The last picture.
     pub fleet: Option<Box<Fleet>>,
     /// The last minutes of every cluster.
@@ -150,6 +155,8 @@ pub struct State {
     pub logs: Logs,
     /// The tail of the fleet screen.
     pub tail: Ring,
+    /// Whether the tail's first answer has come.
+    pub tail_loaded: bool,
     /// Why the store gives no tail.
     pub tail_error: Option<String>,
     /// The sheet, when one is open.
@@ -175,6 +182,7 @@ impl State {
             screens: Screens::new(),
             link: Link::Connecting,
             heard: None,
+            pictured: None,
             fleet: None,
             trends: Trends::default(),
             cluster: None,
@@ -186,6 +194,7 @@ impl State {
             help_row: 0,
             logs: Logs::new(),
             tail: Ring::new(TAIL_BYTES),
+            tail_loaded: false,
             tail_error: None,
             sheet: None,
             line: None,
@@ -197,12 +206,13 @@ impl State {
 
     /// How old the picture is.
     pub fn freshness(&self) -> Freshness {
-        match self.heard {
-            Some(heard) if self.fleet.is_some() => match self.now.since(heard) {
-                age if age < STALE_MS => Freshness::Live,
-                age => Freshness::Stale(age),
-            },
-            _ => Freshness::Nothing,
+        let (Some(heard), Some(pictured)) = (self.heard, self.pictured) else {
+            return Freshness::Nothing;
+        };
+        match (self.now.since(heard), self.now.since(pictured)) {
+            (_, age) if age >= OLD_MS => Freshness::Stale(age),
+            (silence, _) if silence >= STALE_MS => Freshness::Stale(silence),
+            _ => Freshness::Live,
         }
     }
 
@@ -216,9 +226,10 @@ impl State {
     pub fn may_write(&self) -> Result<(), String> {
         match self.freshness() {
             Freshness::Nothing => Err("nothing is known yet: nothing can be changed".to_owned()),
-            Freshness::Stale(age) => {
-                Err(format!("what is shown is {}s old: nothing can be changed until it is live", age / 1000))
-            }
+            Freshness::Stale(age) => Err(format!(
+                "what is shown is {}s old: nothing can be changed until it is live",
+                age / 1000
+            )),
             Freshness::Live if self.armed_ms().is_none() => {
                 Err("read-only: press W to allow changes for 15 minutes".to_owned())
             }
@@ -247,7 +258,9 @@ impl State {
     pub fn running(&self) -> Option<&Operation> {
         let running = self.fleet.as_ref().and_then(|fleet| fleet.operation.as_ref());
         // The list hears of each change at once, the picture once a second.
-        let known = running.and_then(|operation| self.operations.get(&operation.id)).or(running);
+        let known = running
+            .and_then(|operation| self.operations.get(&operation.id))
+            .or(running);
         known.filter(|operation| !operation.state.ended()).or_else(|| {
             let mut list = self.operations.list.iter();
             list.find(|operation| !operation.state.ended())
@@ -258,7 +271,13 @@ impl State {
     pub fn chips(&self) -> Vec<String> {
         let clusters = self.fleet.iter().flat_map(|fleet| &fleet.clusters);
         let mut names: Vec<String> = clusters.map(|cluster| cluster.name.clone()).collect();
-        let gone: BTreeSet<_> = self.logs.query.clusters.iter().filter(|name| !names.contains(name)).collect();
+        let gone: BTreeSet<_> = self
+            .logs
+            .query
+            .clusters
+            .iter()
+            .filter(|name| !names.contains(name))
+            .collect();
         names.extend(gone.into_iter().cloned().collect::<Vec<_>>());
         names
     }

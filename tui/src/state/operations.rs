@@ -32,7 +32,9 @@ impl Operations {
             Some(known) if known.state.ended() && !operation.state.ended() => {}
             Some(known) => *known = operation,
             None => {
-                let newer = self.list.partition_point(|known| known.created > operation.created);
+                let newer = self
+                    .list
+                    .partition_point(|known| known.created > operation.created);
                 self.list.insert(newer, operation);
                 self.list.truncate(MAX);
             }
@@ -42,7 +44,10 @@ impl Operations {
     /// The row of the selected one.
     pub fn row(&self) -> usize {
         let selected = self.selected.as_ref();
-        self.list.iter().position(|operation| Some(&operation.id) == selected).unwrap_or(0)
+        self.list
+            .iter()
+            .position(|operation| Some(&operation.id) == selected)
+            .unwrap_or(0)
     }
 
     /// Selects a row.

@@ -85,7 +85,10 @@ impl Target {
                 .ok_or_else(|| format!("no cluster or node is called {text:?}"))?,
         };
         if cluster.kind != ServiceKind::Chat {
-            return Err(format!("{} is part of the platform, not a cluster of the chat stack", cluster.name));
+            return Err(format!(
+                "{} is part of the platform, not a cluster of the chat stack",
+                cluster.name
+            ));
         }
         Ok(Self {
             cluster: cluster.name.clone(),
@@ -163,7 +166,10 @@ fn raised(cluster: &ClusterStatus, target: &Target) -> Vec<String> {
         raised.push(format!("{} is {}", cluster.name, cluster.health.name()));
     }
     if cluster.total <= 1 {
-        let node = target.node.as_ref().or_else(|| cluster.nodes.first().map(|node| &node.name));
+        let node = target
+            .node
+            .as_ref()
+            .or_else(|| cluster.nodes.first().map(|node| &node.name));
         let node = node.map_or(cluster.name.as_str(), String::as_str);
         raised.push(format!("{node} is the only node of {}", cluster.name));
     }
@@ -173,14 +179,26 @@ fn raised(cluster: &ClusterStatus, target: &Target) -> Vec<String> {
 fn gates(fleet: &Fleet, cluster: &ClusterStatus, target: &Target, nodes: &[NodeStatus]) -> Vec<Gate> {
     let gate = |verdict, text: String| Gate { verdict, text };
     let mut gates = Vec::new();
-    gates.push(match fleet.operation.as_ref().filter(|operation| !operation.state.ended()) {
-        None => gate(Verdict::Ok, "no operation is running".to_owned()),
-        Some(operation) => gate(
-            Verdict::Block,
-            format!("{} restarts {} for {}", operation.id, operation.request.cluster, operation.request.by),
-        ),
-    });
-    let others = cluster.nodes.iter().filter(|node| target.node.as_ref() != Some(&node.name));
+    gates.push(
+        match fleet
+            .operation
+            .as_ref()
+            .filter(|operation| !operation.state.ended())
+        {
+            None => gate(Verdict::Ok, "no operation is running".to_owned()),
+            Some(operation) => gate(
+                Verdict::Block,
+                format!(
+                    "{} restarts {} for {}",
+                    operation.id, operation.request.cluster, operation.request.by
+                ),
+            ),
+        },
+    );
+    let others = cluster
+        .nodes
+        .iter()
+        .filter(|node| target.node.as_ref() != Some(&node.name));
     let missing: Vec<&str> = others
         .filter(|node| node.state != "ready")
         .map(|node| node.name.as_str())
@@ -199,7 +217,10 @@ fn gates(fleet: &Fleet, cluster: &ClusterStatus, target: &Target, nodes: &[NodeS
             .map(|other| format!("{} is {}", other.name, other.health.name()))
             .collect();
         gates.push(if troubled.is_empty() {
-            gate(Verdict::Ok, "the other clusters of the chain are green".to_owned())
+            gate(
+                Verdict::Ok,
+                "the other clusters of the chain are green".to_owned(),
+            )
         } else {
             gate(Verdict::Warn, troubled.join(", "))
         });
@@ -208,7 +229,10 @@ fn gates(fleet: &Fleet, cluster: &ClusterStatus, target: &Target, nodes: &[NodeS
     gates.push(if oldest <= FRESH_MS {
         gate(Verdict::Ok, "the nodes were observed just now".to_owned())
     } else {
-        gate(Verdict::Warn, format!("a node was last observed {}s ago", oldest / 1000))
+        gate(
+            Verdict::Warn,
+            format!("a node was last observed {}s ago", oldest / 1000),
+        )
     });
     gates
 }

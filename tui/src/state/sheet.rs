@@ -117,7 +117,9 @@ impl Sheet {
 
     /// What is still missing before it may run; `None` when nothing is.
     pub fn missing(&self) -> Option<String> {
-        let Subject::Restart(target) = &self.subject else { return None };
+        let Subject::Restart(target) = &self.subject else {
+            return None;
+        };
         if self.danger < Danger::L3 {
             return None;
         }
@@ -132,7 +134,9 @@ impl Sheet {
 
     /// The request of a restart sheet.
     pub fn request(&self, by: &str, dry_run: bool) -> Option<NewOperation> {
-        let Subject::Restart(target) = &self.subject else { return None };
+        let Subject::Restart(target) = &self.subject else {
+            return None;
+        };
         let reason = match self.reason.value().trim() {
             "" if dry_run => "plan",
             "" => "no reason given",

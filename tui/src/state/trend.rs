@@ -49,7 +49,10 @@ impl Trends {
                 #[expect(clippy::cast_precision_loss, reason = "a chart of eight steps")]
                 queue: cluster.queue as f64,
             });
-            while samples.front().is_some_and(|first| first.at_ms + SPAN_MS < now_ms) {
+            while samples
+                .front()
+                .is_some_and(|first| first.at_ms + SPAN_MS < now_ms)
+            {
                 samples.pop_front();
             }
         }
@@ -66,11 +69,16 @@ impl Trends {
         value: impl Fn(&Sample) -> f64,
     ) -> Vec<Option<f64>> {
         let mut series = vec![None; columns];
-        let Some(samples) = self.clusters.get(cluster) else { return series };
+        let Some(samples) = self.clusters.get(cluster) else {
+            return series;
+        };
         let step = (span_ms / columns.max(1) as u64).max(1);
         for sample in samples.iter().rev() {
             let age = now_ms.saturating_sub(sample.at_ms) / step;
-            let Some(column) = usize::try_from(age).ok().and_then(|age| columns.checked_sub(1 + age)) else {
+            let Some(column) = usize::try_from(age)
+                .ok()
+                .and_then(|age| columns.checked_sub(1 + age))
+            else {
                 break;
             };
             let sampled = value(sample);

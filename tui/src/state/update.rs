@@ -44,12 +44,16 @@ pub fn update(state: &mut State, event: Event) -> Vec<Cmd> {
                 retry_at_ms: state.now.ms + retry_ms,
             };
         }
-        Msg::Operations(list) => list.into_iter().for_each(|operation| state.operations.put(operation)),
+        Msg::Operations(list) => list
+            .into_iter()
+            .for_each(|operation| state.operations.put(operation)),
         Msg::Audit(entries) => {
             state.audit_row = state.audit_row.min(entries.len().saturating_sub(1));
             state.audit = Some(entries);
         }
-        Msg::ListFailed(refusal) => state.notify(refusal.title, true),
+        // While the stream is away the header says so already.
+        Msg::ListFailed(refusal) if state.link == Link::Up => state.notify(refusal.title, true),
+        Msg::ListFailed(_) => {}
         Msg::Logs(feed, generation, batch) => take_logs(state, feed, generation, batch),
         Msg::LogsFailed(Feed::Tail, _, reason) => state.tail_error = Some(reason),
         Msg::LogsFailed(Feed::Logs, generation, reason) if generation == state.logs.generation => {
@@ -145,18 +149,24 @@ fn picture(state: &mut State, fleet: Box<Fleet>) -> Vec<Cmd> {
         state.operations.put(operation.clone());
     }
     state.fleet = Some(fleet);
+    state.pictured = Some(state.now);
     if state.cluster.is_none() {
         state.cluster = first_cluster(state);
     }
     reassess(state);
     // What happened meanwhile was not heard.
-    if was_away { vec![Cmd::FetchOperations] } else { Vec::new() }
+    if was_away {
+        vec![Cmd::FetchOperations]
+    } else {
+        Vec::new()
+    }
 }
 
 fn take_logs(state: &mut State, feed: Feed, generation: u64, batch: Batch) {
     match feed {
         Feed::Tail => {
             state.tail_error = None;
+            state.tail_loaded = true;
             state.tail.insert(batch, None);
         }
         Feed::Logs if generation == state.logs.generation => {

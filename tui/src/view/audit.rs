@@ -45,5 +45,12 @@ pub(super) fn draw(state: &State, look: Look, frame: &mut Frame<'_>, area: Rect)
             Line::raw(entry.reason.clone()),
         ]
     });
-    table::draw(frame, inner, look, &COLUMNS, rows.collect(), Some(state.audit_row));
+    table::draw(
+        frame,
+        inner,
+        look,
+        &COLUMNS,
+        rows.collect(),
+        Some(state.audit_row),
+    );
 }

@@ -8,14 +8,25 @@ use super::look::Look;
 
 /// A sparkline of one row.
 pub(super) fn spark(look: Look, series: &[Option<f64>]) -> String {
-    let top = top(series);
-    series.iter().map(|value| look.block(value.map_or(0, |value| eighths(value, top, 8).max(1)))).collect()
+    let top = top(series).max(1.0);
+    series
+        .iter()
+        .map(|value| look.block(value.map_or(0, |value| eighths(value, top, 8).max(1))))
+        .collect()
 }
 
-/// Bars over all rows of `area`, one column each, the tallest to the top. A zero is a line at the bottom.
-pub(super) fn bars(look: Look, series: &[Option<f64>], area: Rect, style: Style, buffer: &mut Buffer) {
+/// Bars over all rows of `area`, one column each, the tallest to the top, or as high as `least` is to it when
+/// all are smaller: two errors in ten thousand must not look like an outage. A zero is a line at the bottom.
+pub(super) fn bars(
+    look: Look,
+    series: &[Option<f64>],
+    least: f64,
+    area: Rect,
+    style: Style,
+    buffer: &mut Buffer,
+) {
     let steps = usize::from(area.height) * 8;
-    let top = top(series);
+    let top = top(series).max(least);
     for (column, value) in series.iter().take(usize::from(area.width)).enumerate() {
         let Some(value) = value else { continue };
         let mut left = eighths(*value, top, steps).max(1);

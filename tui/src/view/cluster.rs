@@ -5,7 +5,7 @@ use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 
-use super::fleet::percent;
+use super::fleet::{self, percent};
 use super::look::{Look, Role};
 use super::table::{self, Column};
 use super::{chart, empty, number, panel};
@@ -13,6 +13,8 @@ use crate::state::{Sample, State};
 
 /// The charts show this long.
 const CHART_MS: u64 = 5 * 60_000;
+/// Two rows of charts, each of a title and five cells.
+const MAX_CHARTS: u16 = 14;
 
 const COLUMNS: [Column; 13] = [
     Column::text("NODE", 11),
@@ -27,7 +29,7 @@ const COLUMNS: [Column; 13] = [
     Column::number("MEM", 5).from(96),
     Column::number("UP", 6).from(102),
     Column::number("RESTARTS", 8).from(110),
-    Column::rest("REASON").from(116),
+    Column::rest("REASON").from(140),
 ];
 
 /// Draws the screen.
@@ -36,14 +38,31 @@ pub(super) fn draw(state: &State, look: Look, frame: &mut Frame<'_>, area: Rect,
         let block = panel(look, format!("Cluster {name}"));
         let inner = block.inner(area);
         frame.render_widget(block, area);
-        return empty(frame, inner, look, "the control plane no longer lists this cluster");
+        return empty(
+            frame,
+            inner,
+            look,
+            "the control plane no longer lists this cluster",
+        );
     };
-    let rows = u16::try_from(cluster.nodes.len()).unwrap_or(u16::MAX).saturating_add(3);
+    let rows = u16::try_from(cluster.nodes.len())
+        .unwrap_or(u16::MAX)
+        .saturating_add(3);
     // What the nodes say is shown in words where the table has no column for it.
     let reasons = reasons(state, cluster, look, area.width);
     let notes = u16::try_from(reasons.len()).unwrap_or(0).min(4);
-    let rows = rows.saturating_add(notes).min(area.height.saturating_sub(6).max(5));
-    let [upper, lower] = Layout::vertical([Constraint::Length(rows), Constraint::Fill(1)]).areas(area);
+    let rows = rows
+        .saturating_add(notes)
+        .min(area.height.saturating_sub(6).max(5));
+    let left = area.height.saturating_sub(rows);
+    // Taller charts tell no more; what is left is for what the cluster says.
+    let charts_height = if left >= MAX_CHARTS + 4 { MAX_CHARTS } else { left };
+    let [upper, lower, tail] = Layout::vertical([
+        Constraint::Length(rows),
+        Constraint::Length(charts_height),
+        Constraint::Fill(1),
+    ])
+    .areas(area);
 
     let title = Line::from(vec![
         Span::styled(name.to_owned(), look.style(Role::Strong)),
@@ -57,23 +76,43 @@ pub(super) fn draw(state: &State, look: Look, frame: &mut Frame<'_>, area: Rect,
     let inner = block.inner(upper);
     frame.render_widget(block, upper);
     let [nodes, words] = Layout::vertical([Constraint::Fill(1), Constraint::Length(notes)]).areas(inner);
-    let selected = cluster.nodes.iter().position(|node| Some(&node.name) == state.node.as_ref());
+    let selected = cluster
+        .nodes
+        .iter()
+        .position(|node| Some(&node.name) == state.node.as_ref());
     let cells = cluster.nodes.iter().map(|node| row(look, node)).collect();
     table::draw(frame, nodes, look, &COLUMNS, cells, selected);
     for (y, line) in (words.y..words.bottom()).zip(reasons) {
-        frame.render_widget(line, Rect { y, height: 1, ..words });
+        frame.render_widget(
+            line,
+            Rect {
+                y,
+                height: 1,
+                ..words
+            },
+        );
     }
     charts(state, look, frame, lower, cluster);
+    if tail.height > 0 {
+        fleet::draw_tail(state, look, frame, tail, Some(name));
+    }
 }
 
 fn row(look: Look, node: &NodeStatus) -> Vec<Line<'static>> {
     let (mark, role) = look.state_mark(&node.state);
     let health = Look::health_role(node.health);
-    let pid = if node.pid == 0 { "-".to_owned() } else { node.pid.to_string() };
+    let pid = if node.pid == 0 {
+        "-".to_owned()
+    } else {
+        node.pid.to_string()
+    };
     vec![
         Line::styled(node.name.clone(), look.style(Role::Strong)),
         Line::styled(format!("{mark} {}", node.state), look.style(role)),
-        Line::styled(format!("{} {}", look.health_mark(node.health), node.health.name()), look.style(health)),
+        Line::styled(
+            format!("{} {}", look.health_mark(node.health), node.health.name()),
+            look.style(health),
+        ),
         Line::raw(pid),
         Line::raw(format!("{} {}", number::count(node.holds), node.holds_unit)),
         Line::raw(number::short(node.rate)),
@@ -94,26 +133,51 @@ fn reasons(state: &State, cluster: &ClusterStatus, look: Look, width: u16) -> Ve
         let role = Look::health_role(cluster.health);
         lines.push(word(format!("{}: {}", cluster.name, cluster.reason), role));
     }
-    let selected = cluster.nodes.iter().find(|node| Some(&node.name) == state.node.as_ref());
-    if let Some(node) = selected.filter(|node| !node.reason.is_empty() && width < 118) {
-        lines.push(word(format!("{}: {}", node.name, node.reason), Look::health_role(node.health)));
+    let selected = cluster
+        .nodes
+        .iter()
+        .find(|node| Some(&node.name) == state.node.as_ref());
+    if let Some(node) = selected.filter(|node| !node.reason.is_empty() && width < 142) {
+        lines.push(word(
+            format!("{}: {}", node.name, node.reason),
+            Look::health_role(node.health),
+        ));
     }
     lines
 }
 
 fn charts(state: &State, look: Look, frame: &mut Frame<'_>, area: Rect, cluster: &ClusterStatus) {
     type Value = fn(&Sample) -> f64;
-    let charts: [(&str, String, Value, Role); 4] = [
-        ("rate", format!("{}/s", number::short(cluster.rate)), |sample| sample.rate, Role::Ok),
-        ("errors", format!("{}%", percent(cluster.error_percent)), |sample| sample.error_percent, Role::Crit),
-        ("p99", format!("{}ms", number::short(cluster.p99_ms)), |sample| sample.p99_ms, Role::Warn),
-        ("queue", number::count(cluster.queue), |sample| sample.queue, Role::Info),
+    let errors = format!("{}%", percent(cluster.error_percent));
+    let charts: [(&str, String, Value, f64, Role); 4] = [
+        (
+            "rate",
+            format!("{}/s", number::short(cluster.rate)),
+            |sample| sample.rate,
+            1.0,
+            Role::Ok,
+        ),
+        ("errors", errors, |sample| sample.error_percent, 1.0, Role::Crit),
+        (
+            "p99",
+            format!("{}ms", number::short(cluster.p99_ms)),
+            |sample| sample.p99_ms,
+            10.0,
+            Role::Warn,
+        ),
+        (
+            "queue",
+            number::count(cluster.queue),
+            |sample| sample.queue,
+            100.0,
+            Role::Info,
+        ),
     ];
     let block = panel(look, "last 5 minutes");
     let inner = block.inner(area);
     frame.render_widget(block, area);
     let [upper, lower] = Layout::vertical([Constraint::Fill(1); 2]).areas(inner);
-    for (index, (name, now, value, role)) in charts.into_iter().enumerate() {
+    for (index, (name, now, value, least, role)) in charts.into_iter().enumerate() {
         let half = if index < 2 { upper } else { lower };
         let [left, _, right] =
             Layout::horizontal([Constraint::Fill(1), Constraint::Length(2), Constraint::Fill(1)]).areas(half);
@@ -121,8 +185,13 @@ fn charts(state: &State, look: Look, frame: &mut Frame<'_>, area: Rect, cluster:
         if place.height < 2 {
             continue;
         }
-        let series =
-            state.trends.series(&cluster.name, usize::from(place.width), CHART_MS, state.now.ms, value);
+        let series = state.trends.series(
+            &cluster.name,
+            usize::from(place.width),
+            CHART_MS,
+            state.now.ms,
+            value,
+        );
         let top = number::short(chart::top(&series));
         let title = Line::from(vec![
             Span::styled(format!("{name} {now}"), look.style(Role::Strong)),
@@ -134,6 +203,6 @@ fn charts(state: &State, look: Look, frame: &mut Frame<'_>, area: Rect, cluster:
             height: place.height - 1,
             ..place
         };
-        chart::bars(look, &series, bars, look.style(role), frame.buffer_mut());
+        chart::bars(look, &series, least, bars, look.chart(role), frame.buffer_mut());
     }
 }

@@ -8,12 +8,15 @@ use ratatui::text::{Line, Span};
 
 use super::look::{Look, Role};
 use super::number;
-use crate::keymap::{Context, rows};
-use crate::state::{Freshness, Line as Typed, Link, Purpose, State};
+use crate::keymap::{Action, Context, rows};
+use crate::state::{Danger, Freshness, Line as Typed, Link, Purpose, State};
 
 /// Two lines: who, where, how old; and what is wrong or going on.
 pub(super) fn header(state: &State, look: Look, frame: &mut Frame<'_>, area: Rect) {
-    let environment = state.fleet.as_ref().map_or("-", |fleet| fleet.environment.as_str());
+    let environment = state
+        .fleet
+        .as_ref()
+        .map_or("-", |fleet| fleet.environment.as_str());
     let mut left = vec![
         Span::styled(" guildwatch ", look.style(Role::Strong)),
         Span::raw(environment.to_owned()),
@@ -21,10 +24,16 @@ pub(super) fn header(state: &State, look: Look, frame: &mut Frame<'_>, area: Rec
     ];
     left.push(match state.armed_ms() {
         None => Span::styled("READ-ONLY", look.style(Role::Muted)),
-        Some(ms) => Span::styled(format!(" WRITE {} ", number::duration(ms)), look.style(Role::Selected)),
+        Some(ms) => Span::styled(
+            format!(" WRITE {} ", number::duration(ms)),
+            look.style(Role::Selected),
+        ),
     });
     let right = vec![
-        Span::styled(state.now.wall.strftime("%H:%M:%SZ").to_string(), look.style(Role::Muted)),
+        Span::styled(
+            state.now.wall.strftime("%H:%M:%SZ").to_string(),
+            look.style(Role::Muted),
+        ),
         Span::raw("  "),
         freshness(state, look),
         Span::raw(" "),
@@ -38,12 +47,17 @@ pub(super) fn header(state: &State, look: Look, frame: &mut Frame<'_>, area: Rec
     };
     if let Link::Down { reason, retry_at_ms } = &state.link {
         let seconds = retry_at_ms.saturating_sub(state.now.ms).div_ceil(1000);
-        let left = Span::styled(format!(" control plane: {reason}"), look.style(Role::Crit));
+        let left = Span::styled(format!(" {reason}"), look.style(Role::Crit));
         let right = Span::styled(format!("again in {seconds}s "), look.style(Role::Muted));
         ends(frame, second, vec![left], vec![right]);
         return;
     }
-    ends(frame, second, verdicts(state, look), operation(state, look, area.width));
+    ends(
+        frame,
+        second,
+        verdicts(state, look),
+        operation(state, look, area.width),
+    );
 }
 
 /// One line: what is typed, or a notice, or the keys of the screen.
@@ -58,10 +72,18 @@ pub(super) fn footer(state: &State, look: Look, frame: &mut Frame<'_>, area: Rec
         return;
     }
     let may_write = state.may_write().is_ok();
+    // Where a name has to be typed, `y` does not run.
+    let named = state
+        .sheet
+        .as_ref()
+        .is_some_and(|sheet| sheet.danger == Danger::L3);
     let mut spans = Vec::new();
     let mut used = 1;
-    let hints = state.contexts().iter().flat_map(|context: &Context| rows(*context));
-    for row in hints.filter(|row| !row.hint.is_empty()) {
+    let hints = state
+        .contexts()
+        .iter()
+        .flat_map(|context: &Context| rows(*context));
+    for row in hints.filter(|row| !row.hint.is_empty() && (!named || row.action != Action::SheetRun)) {
         let key = row.key.to_string();
         let width = key.chars().count() + row.hint.chars().count() + 3;
         // A hint is shown whole or not at all.
@@ -78,12 +100,19 @@ pub(super) fn footer(state: &State, look: Look, frame: &mut Frame<'_>, area: Rec
 }
 
 fn prompt(line: &Typed, look: Look, frame: &mut Frame<'_>, area: Rect) {
-    let sign = if line.purpose == Purpose::Regex { " /" } else { " :" };
+    let sign = if line.purpose == Purpose::Regex {
+        " /"
+    } else {
+        " :"
+    };
     let typed = line.input.value();
     let room = usize::from(area.width).saturating_sub(3);
     let scroll = line.input.visual_scroll(room);
     let shown: String = typed.chars().skip(scroll).collect();
-    let text = Line::from(vec![Span::styled(sign, look.style(Role::Strong)), Span::raw(shown)]);
+    let text = Line::from(vec![
+        Span::styled(sign, look.style(Role::Strong)),
+        Span::raw(shown),
+    ]);
     frame.render_widget(text, area);
     let column = u16::try_from(line.input.visual_cursor().saturating_sub(scroll)).unwrap_or(0);
     frame.set_cursor_position((area.x + 2 + column.min(area.width.saturating_sub(3)), area.y));
@@ -93,8 +122,14 @@ fn freshness(state: &State, look: Look) -> Span<'static> {
     use ops_api::Health;
     match (state.freshness(), &state.fleet) {
         (Freshness::Live, Some(fleet)) => {
-            let lag = state.heard.map_or(0, |heard| heard.wall.duration_since(fleet.at).as_millis().max(0));
-            let whose = if fleet.view == "control" { String::new() } else { format!("{}'s view, ", fleet.view) };
+            let lag = state.pictured.map_or(0, |pictured| {
+                pictured.wall.duration_since(fleet.at).as_millis().max(0)
+            });
+            let whose = if fleet.view == "control" {
+                String::new()
+            } else {
+                format!("{}'s view, ", fleet.view)
+            };
             let mark = look.health_mark(Health::Green);
             let text = format!("{whose}lag {}.{}s {mark} live", lag / 1000, lag % 1000 / 100);
             Span::styled(text, look.style(Role::Ok))
@@ -111,11 +146,18 @@ fn freshness(state: &State, look: Look) -> Span<'static> {
 fn verdicts(state: &State, look: Look) -> Vec<Span<'static>> {
     use ops_api::Health;
     let Some(fleet) = &state.fleet else {
-        return vec![Span::styled(format!(" waiting for {}", state.settings.control), look.style(Role::Muted))];
+        return vec![Span::styled(
+            format!(" waiting for {}", state.settings.control),
+            look.style(Role::Muted),
+        )];
     };
     let mut spans = vec![Span::raw(" ")];
     for health in [Health::Red, Health::Unknown, Health::Yellow, Health::Green] {
-        let count = fleet.clusters.iter().filter(|cluster| cluster.health == health).count();
+        let count = fleet
+            .clusters
+            .iter()
+            .filter(|cluster| cluster.health == health)
+            .count();
         if count > 0 {
             let text = format!("{} {count} {}  ", look.health_mark(health), health.name());
             spans.push(Span::styled(text, look.style(Look::health_role(health))));
@@ -125,15 +167,25 @@ fn verdicts(state: &State, look: Look) -> Vec<Span<'static>> {
 }
 
 fn operation(state: &State, look: Look, width: u16) -> Vec<Span<'static>> {
-    let Some(operation) = state.running() else { return Vec::new() };
+    let Some(operation) = state.running() else {
+        return Vec::new();
+    };
     let (done, all) = operation.progress();
-    let what = operation.request.node.as_ref().unwrap_or(&operation.request.cluster);
-    let bar = if width >= 80 { look.bar(done as u64, all as u64, 9) + " " } else { String::new() };
-    let text = format!("restart {what} {done}/{all} {bar}");
-    vec![
-        Span::styled(format!("{} {text}", look.busy()), look.style(Role::Info)),
-        Span::styled("4 open ", look.style(Role::Muted)),
-    ]
+    let what = operation
+        .request
+        .node
+        .as_ref()
+        .unwrap_or(&operation.request.cluster);
+    let text = format!("{} restart {what} {done}/{all} ", look.busy());
+    let mut spans = vec![Span::styled(text, look.style(Role::Info))];
+    if width >= 80 {
+        spans.push(Span::styled(
+            look.bar(done as u64, all as u64, 9),
+            look.style(Role::Info),
+        ));
+        spans.push(Span::styled("  4 opens it ", look.style(Role::Muted)));
+    }
+    spans
 }
 
 /// Spans at both ends of a line; the right end wins when there is no room for both.
@@ -141,12 +193,12 @@ fn ends(frame: &mut Frame<'_>, area: Rect, left: Vec<Span<'static>>, right: Vec<
     let right = Line::from(right);
     let width = u16::try_from(right.width()).unwrap_or(area.width).min(area.width);
     let room = Rect {
-        width: area.width - width,
+        width: (area.width - width).saturating_sub(1),
         ..area
     };
     frame.render_widget(Line::from(left), room);
     let end = Rect {
-        x: area.x + room.width,
+        x: area.right() - width,
         width,
         ..area
     };

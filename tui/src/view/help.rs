@@ -11,7 +11,7 @@ use crate::keymap::{Context, rows};
 use crate::state::{Screen, State};
 
 /// Every column of every table.
-const GLOSSARY: [(&str, &str); 18] = [
+const GLOSSARY: [(&str, &str); 19] = [
     ("READY", "nodes that serve, of those there should be"),
     ("HEALTH", "the control plane's verdict; no data is unknown"),
     ("RATE", "requests or events a second"),
@@ -27,6 +27,7 @@ const GLOSSARY: [(&str, &str); 18] = [
     ("MEM", "resident memory"),
     ("UP", "since it was started"),
     ("DRAIN", "how much a node has handed over"),
+    ("HANDED OVER", "of what a node held when its turn came"),
     ("BAKE", "watched for a moment after it came back"),
     ("lag", "age of the picture when it arrived"),
     ("STALE", "no sign of life for 3 s: do not trust it"),
@@ -58,7 +59,11 @@ fn scroll(frame: &mut Frame<'_>, area: Rect, lines: &[Line<'static>], first: usi
     let below = lines.len().saturating_sub(first + height);
     if below > 0 && height > 0 {
         let more = Line::from(format!(" {below} more below ")).right_aligned();
-        let place = Rect { y: area.bottom() - 1, height: 1, ..area };
+        let place = Rect {
+            y: area.bottom() - 1,
+            height: 1,
+            ..area
+        };
         frame.render_widget(more, place);
     }
 }
@@ -92,7 +97,10 @@ fn keys(state: &State, look: Look) -> Vec<Line<'static>> {
         if !lines.is_empty() {
             lines.push(Line::raw(""));
         }
-        lines.push(Line::styled(context.title().to_uppercase(), look.style(Role::Strong)));
+        lines.push(Line::styled(
+            context.title().to_uppercase(),
+            look.style(Role::Strong),
+        ));
         lines.extend(context_keys(context, look));
     }
     lines
@@ -120,7 +128,7 @@ fn glossary(look: Look) -> Vec<Line<'static>> {
     let mut lines = vec![Line::styled("WORDS", look.style(Role::Strong))];
     lines.extend(GLOSSARY.iter().map(|(word, meaning)| {
         Line::from(vec![
-            Span::styled(format!("  {word:<9}"), look.style(Role::Info)),
+            Span::styled(format!("  {word:<12}"), look.style(Role::Info)),
             Span::raw(*meaning),
         ])
     }));

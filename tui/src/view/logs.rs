@@ -19,13 +19,17 @@ pub(super) fn draw(state: &State, look: Look, frame: &mut Frame<'_>, area: Rect)
     let inner = block.inner(area);
     frame.render_widget(block, area);
 
-    let histogram = if logs.show_histogram && inner.height >= 9 { 4 } else { 0 };
+    let histogram = if logs.show_histogram && inner.height >= 9 {
+        4
+    } else {
+        0
+    };
     let chips = u16::from(logs.chip.is_some());
     let whole = logs.detail && inner.height < 16;
     let detail = match (logs.detail, whole) {
         (false, _) => 0,
         (true, true) => inner.height.saturating_sub(histogram + chips),
-        (true, false) => inner.height * 2 / 5,
+        (true, false) => inner.height / 2,
     };
     let [graph, choice, rows, fields] = Layout::vertical([
         Constraint::Length(histogram),
@@ -50,7 +54,10 @@ pub(super) fn draw(state: &State, look: Look, frame: &mut Frame<'_>, area: Rect)
 pub(super) fn line(row: &Row, expression: Option<&Regex>, look: Look, width: u16) -> Line<'static> {
     let record = match row {
         Row::Gap(_, count) => {
-            let text = format!("~~~~ {} records here were too many to fetch ~~~~", number::exact(*count));
+            let text = format!(
+                "~~~~ {} records here were too many to fetch ~~~~",
+                number::exact(*count)
+            );
             return Line::styled(text, look.style(Role::Warn));
         }
         Row::Record(record, _) => record,
@@ -60,7 +67,10 @@ pub(super) fn line(row: &Row, expression: Option<&Regex>, look: Look, width: u16
     let mut spans = vec![
         Span::styled(record.at.strftime(clock).to_string(), look.style(Role::Muted)),
         Span::raw(" "),
-        Span::styled(format!("{:<5} ", record.level.name().to_uppercase()), look.style(level_role(record.level))),
+        Span::styled(
+            format!("{:<5} ", record.level.name().to_uppercase()),
+            look.style(level_role(record.level)),
+        ),
         Span::styled(format!("{origin:<11} "), look.style(Role::Info)),
     ];
     match expression {
@@ -88,7 +98,11 @@ fn title(logs: &Logs, look: Look) -> String {
         let text = expression.as_str().trim_start_matches("(?i)");
         parts.push(format!("/{text}/ {} hits{only}", logs.hits()));
     }
-    parts.push(if logs.follow { "FOLLOW".to_owned() } else { "held".to_owned() });
+    parts.push(if logs.follow {
+        "FOLLOW".to_owned()
+    } else {
+        "held".to_owned()
+    });
     if logs.ring.evicted() > 0 {
         parts.push(format!("{} oldest let go", number::count(logs.ring.evicted())));
     }
@@ -102,7 +116,11 @@ fn draw_rows(state: &State, look: Look, frame: &mut Frame<'_>, area: Rect) {
             return empty(frame, area, look, error);
         }
         // What is loaded stays on the screen, and is said not to go on.
-        let last = Rect { y: area.bottom().saturating_sub(1), height: area.height.min(1), ..area };
+        let last = Rect {
+            y: area.bottom().saturating_sub(1),
+            height: area.height.min(1),
+            ..area
+        };
         frame.render_widget(Line::styled(error.clone(), look.style(Role::Crit)), last);
     }
     let Some(position) = logs.position() else {
@@ -133,9 +151,16 @@ fn draw_rows(state: &State, look: Look, frame: &mut Frame<'_>, area: Rect) {
 /// would leave lines empty.
 fn visible(logs: &Logs, position: usize, height: usize) -> (Vec<usize>, usize) {
     let shown = |index: &usize| logs.shown(*index);
-    let after: Vec<usize> = (position + 1..logs.ring.len()).filter(shown).take(height).collect();
+    let after: Vec<usize> = (position + 1..logs.ring.len())
+        .filter(shown)
+        .take(height)
+        .collect();
     let above = (height / 2).max(height.saturating_sub(after.len() + 1));
-    let mut rows: Vec<usize> = (0..position).rev().filter(shown).take(above.min(height.saturating_sub(1))).collect();
+    let mut rows: Vec<usize> = (0..position)
+        .rev()
+        .filter(shown)
+        .take(above.min(height.saturating_sub(1)))
+        .collect();
     rows.reverse();
     let cursor = rows.len();
     rows.push(position);
@@ -154,11 +179,20 @@ fn draw_chips(state: &State, at: usize, look: Look, frame: &mut Frame<'_>, area:
     };
     // Begins far enough to the left that the chosen one is on the line.
     let mut first = 0;
-    let width = |from: usize| chips[from..=at.min(chips.len() - 1)].iter().map(|name| name.len() + 4).sum::<usize>();
+    let width = |from: usize| {
+        chips[from..=at.min(chips.len() - 1)]
+            .iter()
+            .map(|name| name.len() + 4)
+            .sum::<usize>()
+    };
     while !chips.is_empty() && first < at && width(first) > usize::from(area.width) {
         first += 1;
     }
-    let spans = chips.iter().enumerate().skip(first).flat_map(|(index, name)| [chip(index, name), Span::raw(" ")]);
+    let spans = chips
+        .iter()
+        .enumerate()
+        .skip(first)
+        .flat_map(|(index, name)| [chip(index, name), Span::raw(" ")]);
     frame.render_widget(Line::from(spans.collect::<Vec<_>>()), area);
 }
 
@@ -170,10 +204,18 @@ fn draw_histogram(state: &State, look: Look, frame: &mut Frame<'_>, area: Rect) 
     };
     let series = |count: fn(&crate::state::logs::Bucket) -> u64| -> Vec<Option<f64>> {
         #[expect(clippy::cast_precision_loss, reason = "a chart of a few steps")]
-        histogram.buckets.iter().map(|bucket| Some(count(bucket) as f64)).collect()
+        histogram
+            .buckets
+            .iter()
+            .map(|bucket| Some(count(bucket) as f64))
+            .collect()
     };
     let all = series(|bucket| bucket.error + bucket.warn + bucket.rest);
-    let total: u64 = histogram.buckets.iter().map(|bucket| bucket.error + bucket.warn + bucket.rest).sum();
+    let total: u64 = histogram
+        .buckets
+        .iter()
+        .map(|bucket| bucket.error + bucket.warn + bucket.rest)
+        .sum();
     let of = if histogram.whole { "in the store" } else { "loaded" };
     let from = histogram.from.strftime("%H:%M").to_string();
     let head = format!(
@@ -195,7 +237,7 @@ fn draw_histogram(state: &State, look: Look, frame: &mut Frame<'_>, area: Rect) 
         let newest = &series[series.len() - cells..];
         let spans = vec![
             Span::styled(format!("{name:<6}"), look.style(Role::Muted)),
-            Span::styled(marks(look, newest), look.style(role)),
+            Span::styled(marks(look, newest), look.chart(role)),
         ];
         frame.render_widget(Line::from(spans), Rect { y, height: 1, ..rows });
     }
@@ -203,12 +245,17 @@ fn draw_histogram(state: &State, look: Look, frame: &mut Frame<'_>, area: Rect) 
 
 /// As a sparkline, but a zero is nothing: of a log, nothing is the usual.
 fn marks(look: Look, series: &[Option<f64>]) -> String {
-    let some: Vec<Option<f64>> = series.iter().map(|value| value.filter(|value| *value > 0.0)).collect();
+    let some: Vec<Option<f64>> = series
+        .iter()
+        .map(|value| value.filter(|value| *value > 0.0))
+        .collect();
     chart::spark(look, &some)
 }
 
 fn draw_detail(logs: &Logs, look: Look, frame: &mut Frame<'_>, area: Rect) {
-    let title = logs.current().map_or_else(|| "Record".to_owned(), |record| format!("Record {}", record.id));
+    let title = logs
+        .current()
+        .map_or_else(|| "Record".to_owned(), |record| format!("Record {}", record.id));
     let block = panel(look, title);
     let inner = block.inner(area);
     frame.render_widget(block, area);
@@ -220,12 +267,21 @@ fn draw_detail(logs: &Logs, look: Look, frame: &mut Frame<'_>, area: Rect) {
 }
 
 fn fields(record: &LogRecord, look: Look) -> Vec<Line<'static>> {
-    let width = record.fields.iter().map(|(name, _)| name.len()).max().unwrap_or(0).min(28);
+    let width = record
+        .fields
+        .iter()
+        .map(|(name, _)| name.len())
+        .max()
+        .unwrap_or(0)
+        .min(28);
     let lines = record.fields.iter().flat_map(|(name, value)| {
         // A stack trace has lines of its own.
         value.lines().take(200).enumerate().map(move |(index, text)| {
             let name = if index == 0 { name.as_str() } else { "" };
-            let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+            let text: String = text
+                .chars()
+                .map(|c| if c.is_control() { ' ' } else { c })
+                .collect();
             Line::from(vec![
                 Span::styled(format!("{name:<width$} "), look.style(Role::Muted)),
                 Span::raw(text),

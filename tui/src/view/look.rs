@@ -69,6 +69,15 @@ impl Look {
         }
     }
 
+    /// The style of a chart: its shape says it all where there is no colour.
+    pub fn chart(self, role: Role) -> Style {
+        if self.color {
+            self.style(role).remove_modifier(Modifier::BOLD)
+        } else {
+            Style::new()
+        }
+    }
+
     /// The role of a verdict.
     pub fn health_role(health: Health) -> Role {
         match health {

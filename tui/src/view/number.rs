@@ -43,7 +43,7 @@ pub(super) fn bytes(value: u64) -> String {
         0 => "-".to_owned(),
         value if value < 1 << 20 => format!("{}K", value >> 10),
         value if value < 1 << 30 => format!("{}M", value >> 20),
-        value => format!("{}.{}G", value >> 30, (value & ((1 << 30) - 1)) * 10 >> 30),
+        value => format!("{}.{}G", value >> 30, ((value & ((1 << 30) - 1)) * 10) >> 30),
     }
 }
 
@@ -63,14 +63,28 @@ mod tests {
 
     #[test]
     fn numbers_stay_within_five_columns() {
-        let rates = [0.0, 0.4, 9.94, 9.96, 99.4, 503.0, 999.6, 1234.0, 9999.9, 123_456.0, 1e6, 3.4e7];
+        let rates = [
+            0.0, 0.4, 9.94, 9.96, 99.4, 503.0, 999.6, 1234.0, 9999.9, 123_456.0, 1e6, 3.4e7,
+        ];
         for (value, text) in rates.map(|value| (value, short(value))) {
             assert!(text.len() <= 5, "{value} is written {text}");
         }
         assert_eq!([short(1234.0), short(9.96), short(f64::NAN)], ["1.2k", "10", "-"]);
-        assert_eq!([count(999), count(18_240), count(1_500_000)], ["999", "18.2k", "1.5M"]);
-        assert_eq!([exact(0), exact(1284), exact(1_234_567)], ["0", "1,284", "1,234,567"]);
-        assert_eq!([bytes(0), bytes(125_829_120), bytes(1_503_238_553)], ["-", "120M", "1.3G"]);
-        assert_eq!([duration(41_000), duration(7_380_000), duration(273_600_000)], ["0:41", "2h03m", "3d04h"]);
+        assert_eq!(
+            [count(999), count(18_240), count(1_500_000)],
+            ["999", "18.2k", "1.5M"]
+        );
+        assert_eq!(
+            [exact(0), exact(1284), exact(1_234_567)],
+            ["0", "1,284", "1,234,567"]
+        );
+        assert_eq!(
+            [bytes(0), bytes(125_829_120), bytes(1_503_238_553)],
+            ["-", "120M", "1.3G"]
+        );
+        assert_eq!(
+            [duration(41_000), duration(7_380_000), duration(273_600_000)],
+            ["0:41", "2h03m", "3d04h"]
+        );
     }
 }

@@ -23,14 +23,14 @@ const LIST: [Column; 8] = [
 ];
 
 const STEPS: [Column; 8] = [
-    Column::text("NODE", 12),
+    Column::text("NODE", 11),
     Column::text("STATE", 9),
     Column::text("DRAIN", 13),
     Column::text("STOP", 4),
     Column::text("START", 5),
     Column::text("BAKE", 4),
     Column::number("TOOK", 6),
-    Column::rest("HELD").from(64),
+    Column::rest("HANDED OVER").from(64),
 ];
 
 /// Draws the list.
@@ -40,7 +40,12 @@ pub(super) fn list(state: &State, look: Look, frame: &mut Frame<'_>, area: Rect)
     let inner = block.inner(area);
     frame.render_widget(block, area);
     if operations.list.is_empty() {
-        return empty(frame, inner, look, "no operation yet; R on a cluster plans a restart");
+        return empty(
+            frame,
+            inner,
+            look,
+            "no operation yet; R on a cluster plans a restart",
+        );
     }
     let rows = operations.list.iter().map(|operation| {
         let request = &operation.request;
@@ -48,7 +53,10 @@ pub(super) fn list(state: &State, look: Look, frame: &mut Frame<'_>, area: Rect)
         vec![
             Line::styled(operation.id.clone(), look.style(Role::Strong)),
             Line::from(state_span(operation.state, look)),
-            Line::raw(format!("restart {}", request.node.as_ref().unwrap_or(&request.cluster))),
+            Line::raw(format!(
+                "restart {}",
+                request.node.as_ref().unwrap_or(&request.cluster)
+            )),
             Line::raw(format!("{done}/{all}")),
             Line::raw(took(Some(operation.created), operation.ended, state.now.wall)),
             Line::raw(operation.created.strftime("%H:%M:%S").to_string()),
@@ -65,16 +73,28 @@ pub(super) fn one(state: &State, look: Look, frame: &mut Frame<'_>, area: Rect, 
         let block = panel(look, format!("Operation {id}"));
         let inner = block.inner(area);
         frame.render_widget(block, area);
-        return empty(frame, inner, look, "this operation is not known here (only the newest are kept)");
+        return empty(
+            frame,
+            inner,
+            look,
+            "this operation is not known here (only the newest are kept)",
+        );
     };
-    let steps = u16::try_from(operation.steps.len()).unwrap_or(u16::MAX).saturating_add(1);
+    let steps = u16::try_from(operation.steps.len())
+        .unwrap_or(u16::MAX)
+        .saturating_add(1);
     let words = words(operation, look);
-    let notes = u16::try_from(words.len()).unwrap_or(0).min(area.height.saturating_sub(6));
+    let notes = u16::try_from(words.len())
+        .unwrap_or(0)
+        .min(area.height.saturating_sub(6));
     let title = Line::from(vec![
         Span::styled(id.to_owned(), look.style(Role::Strong)),
         Span::raw("  "),
         state_span(operation.state, look),
-        Span::raw(format!("  {}", took(Some(operation.created), operation.ended, state.now.wall))),
+        Span::raw(format!(
+            "  {}",
+            took(Some(operation.created), operation.ended, state.now.wall)
+        )),
     ]);
     let block = panel(look, title);
     let inner = block.inner(area);
@@ -85,11 +105,29 @@ pub(super) fn one(state: &State, look: Look, frame: &mut Frame<'_>, area: Rect, 
     ])
     .areas(inner);
     // The rows follow the work.
-    let at = operation.steps.iter().position(|step| !matches!(step.state, StepState::Done | StepState::Skipped));
+    let at = operation
+        .steps
+        .iter()
+        .position(|step| !matches!(step.state, StepState::Done | StepState::Skipped));
     let unit = unit(state, &operation.request.cluster);
-    let rows = operation.steps.iter().map(|step| step_row(step, &unit, state.now.wall, look)).collect::<Vec<_>>();
-    let first = table::window(rows.len(), at.unwrap_or(0), usize::from(table.height.saturating_sub(1)));
-    table::draw(frame, table, look, &STEPS, rows.into_iter().skip(first).collect(), None);
+    let rows = operation
+        .steps
+        .iter()
+        .map(|step| step_row(step, &unit, state.now.wall, look))
+        .collect::<Vec<_>>();
+    let first = table::window(
+        rows.len(),
+        at.unwrap_or(0),
+        usize::from(table.height.saturating_sub(1)),
+    );
+    table::draw(
+        frame,
+        table,
+        look,
+        &STEPS,
+        rows.into_iter().skip(first).collect(),
+        None,
+    );
     for (y, line) in (rest.y..rest.bottom()).zip(words) {
         frame.render_widget(line, Rect { y, height: 1, ..rest });
     }
@@ -105,22 +143,37 @@ fn step_row(step: &NodeStep, unit: &str, now: Timestamp, look: Look) -> Vec<Line
             reached if reached == number => "...",
             _ => "-",
         };
-        Line::styled(text, look.style(if reached == number { Role::Info } else { Role::Muted }))
+        Line::styled(
+            text,
+            look.style(if reached == number {
+                Role::Info
+            } else {
+                Role::Muted
+            }),
+        )
     };
     let drained = step.held.saturating_sub(step.left);
     let drain = match step.state {
         StepState::Draining if step.held > 0 => {
-            format!("{} {:>3}%", look.bar(drained, step.held, 8), drained.saturating_mul(100) / step.held)
+            format!(
+                "{} {:>3}%",
+                look.bar(drained, step.held, 8),
+                drained.saturating_mul(100) / step.held
+            )
         }
         StepState::Draining => "...".to_owned(),
         StepState::Pending | StepState::Skipped => "-".to_owned(),
         StepState::Failed => format!("{drained}/{}", step.held),
         _ => "ok".to_owned(),
     };
-    let drain_role = if step.state == StepState::Draining { Role::Info } else { Role::Muted };
-    let held = match step.state {
+    let drain_role = if step.state == StepState::Draining {
+        Role::Info
+    } else {
+        Role::Muted
+    };
+    let handed = match step.state {
         StepState::Pending | StepState::Skipped => String::new(),
-        _ => format!("{drained} of {} {unit} handed over", step.held),
+        _ => format!("{drained}/{} {unit}", step.held),
     };
     vec![
         Line::styled(step.node.clone(), look.style(Role::Strong)),
@@ -130,7 +183,7 @@ fn step_row(step: &NodeStep, unit: &str, now: Timestamp, look: Look) -> Vec<Line
         phase(3),
         phase(4),
         Line::raw(took(step.started, step.ended, now)),
-        Line::raw(held),
+        Line::raw(handed),
     ]
 }
 
@@ -163,15 +216,23 @@ fn words(operation: &Operation, look: Look) -> Vec<Line<'static>> {
     if let Some(error) = &operation.error {
         lines.push(label("failed", error.clone(), Role::Crit));
     }
-    lines.push(label("what", format!("restart {what}, {mode}, fence {}", operation.fence), Role::Plain));
+    lines.push(label(
+        "what",
+        format!("restart {what}, {mode}, fence {}", operation.fence),
+        Role::Plain,
+    ));
     lines.push(label("by", request.by.clone(), Role::Plain));
     lines.push(label("reason", request.reason.clone(), Role::Plain));
     for (index, gate) in operation.gates.iter().enumerate() {
-        let role = if gate.ends_with(": ok") { Role::Ok } else { Role::Warn };
+        let role = if gate.ends_with(": ok") {
+            Role::Ok
+        } else {
+            Role::Warn
+        };
         lines.push(label(if index == 0 { "gates" } else { "" }, gate.clone(), role));
     }
     if !operation.state.ended() {
-        let text = "it runs on the server: leaving this screen or the console does not stop it";
+        let text = "leaving this screen or the console does not stop it";
         lines.push(label("", text.to_owned(), Role::Muted));
     }
     lines
@@ -179,7 +240,10 @@ fn words(operation: &Operation, look: Look) -> Vec<Line<'static>> {
 
 fn unit(state: &State, cluster: &str) -> String {
     let cluster = state.fleet.as_ref().and_then(|fleet| fleet.cluster(cluster));
-    cluster.and_then(|cluster| cluster.nodes.first()).map(|node| node.holds_unit.clone()).unwrap_or_default()
+    cluster
+        .and_then(|cluster| cluster.nodes.first())
+        .map(|node| node.holds_unit.clone())
+        .unwrap_or_default()
 }
 
 fn state_span(state: OperationState, look: Look) -> Span<'static> {

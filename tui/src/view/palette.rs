@@ -29,11 +29,21 @@ pub(super) fn draw(state: &State, line: &Typed, look: Look, frame: &mut Frame<'_
         Span::raw(line.input.value().to_owned()),
         Span::styled("_", look.style(Role::Muted)),
     ]);
-    frame.render_widget(typed, Rect { height: inner.height.min(1), ..inner });
+    frame.render_widget(
+        typed,
+        Rect {
+            height: inner.height.min(1),
+            ..inner
+        },
+    );
     let room = usize::from(inner.height.saturating_sub(1));
     let first = table::window(found.len(), line.picked, room);
     for (offset, (index, text)) in found.into_iter().enumerate().skip(first).take(room).enumerate() {
-        let role = if index == line.picked { Role::Selected } else { Role::Plain };
+        let role = if index == line.picked {
+            Role::Selected
+        } else {
+            Role::Plain
+        };
         let row = Rect {
             y: inner.y + 1 + u16::try_from(offset).unwrap_or(0),
             height: 1,

@@ -4,11 +4,14 @@
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{Block, Clear, Paragraph, Wrap};
+use ratatui::widgets::{Block, Clear};
 
 use super::look::{Look, Role};
 use super::number;
 use crate::state::{Danger, Field, Plan, Planned, Sheet, State, Subject, Verdict};
+
+/// Cells of a label.
+const LABEL: usize = 8;
 
 /// Draws the sheet over the middle of the screen.
 pub(super) fn draw(state: &State, sheet: &Sheet, look: Look, frame: &mut Frame<'_>, area: Rect) {
@@ -18,10 +21,15 @@ pub(super) fn draw(state: &State, sheet: &Sheet, look: Look, frame: &mut Frame<'
     };
     let width = area.width.min(width);
     let inner_width = usize::from(width.saturating_sub(4));
-    let upper = explanation(state, sheet, look);
-    let lower = controls(sheet, look, inner_width);
-    let wrapped: usize = upper.iter().map(|line| line.width().max(1).div_ceil(inner_width.max(1))).sum();
-    let height = u16::try_from(wrapped + lower.len() + 2).unwrap_or(u16::MAX).min(area.height);
+    let upper = explanation(state, sheet, look, inner_width);
+    let mut lower = controls(sheet, look, inner_width);
+    if upper.len() + lower.len() + 2 > usize::from(area.height) {
+        // The empty line above the buttons is a luxury.
+        lower.retain(|line| line.width() > 0);
+    }
+    let height = u16::try_from(upper.len() + lower.len() + 2)
+        .unwrap_or(u16::MAX)
+        .min(area.height);
     let place = Rect {
         x: area.x + (area.width - width) / 2,
         y: area.y + (area.height - height) / 2,
@@ -49,9 +57,39 @@ pub(super) fn draw(state: &State, sheet: &Sheet, look: Look, frame: &mut Frame<'
     // The controls are always there; of the explanation, as much as there is room for.
     let [words, buttons] =
         Layout::vertical([Constraint::Fill(1), Constraint::Length(controls_height)]).areas(inner);
-    frame.render_widget(Paragraph::new(upper).wrap(Wrap { trim: false }), words);
+    let hidden = upper.len().saturating_sub(usize::from(words.height));
+    for (y, line) in (words.y..words.bottom()).zip(upper) {
+        frame.render_widget(
+            line,
+            Rect {
+                y,
+                height: 1,
+                ..words
+            },
+        );
+    }
+    if hidden > 0 && words.height > 0 {
+        let more = Line::styled(
+            format!("({hidden} more lines in a larger window)"),
+            look.style(Role::Muted),
+        );
+        let last = Rect {
+            y: words.bottom() - 1,
+            height: 1,
+            ..words
+        };
+        frame.render_widget(Clear, last);
+        frame.render_widget(more, last);
+    }
     for (y, line) in (buttons.y..buttons.bottom()).zip(lower) {
-        frame.render_widget(line, Rect { y, height: 1, ..buttons });
+        frame.render_widget(
+            line,
+            Rect {
+                y,
+                height: 1,
+                ..buttons
+            },
+        );
     }
 }
 
@@ -67,50 +105,86 @@ fn title(sheet: &Sheet) -> String {
 
 fn label(look: Look, name: &str, text: String, role: Role) -> Line<'static> {
     Line::from(vec![
-        Span::styled(format!("{name:<8}"), look.style(Role::Muted)),
+        Span::styled(format!("{name:<LABEL$}"), look.style(Role::Muted)),
         Span::styled(text, look.style(role)),
     ])
 }
 
-fn explanation(state: &State, sheet: &Sheet, look: Look) -> Vec<Line<'static>> {
+/// A labelled text over as many lines as it needs, its words under one another.
+fn labelled(look: Look, name: &str, text: &str, role: Role, width: usize) -> Vec<Line<'static>> {
+    let room = width.saturating_sub(LABEL).max(8);
+    let mut rows: Vec<String> = vec![String::new()];
+    for word in text.split(' ') {
+        let row = rows.last_mut().expect("there is always a row");
+        if !row.is_empty() && row.chars().count() + 1 + word.chars().count() > room {
+            rows.push(word.to_owned());
+        } else {
+            if !row.is_empty() {
+                row.push(' ');
+            }
+            row.push_str(word);
+        }
+    }
+    let name = |index: usize| if index == 0 { name } else { "" };
+    rows.into_iter()
+        .enumerate()
+        .map(|(index, row)| label(look, name(index), row, role))
+        .collect()
+}
+
+/// What matters most comes first: a small window shows only that.
+fn explanation(state: &State, sheet: &Sheet, look: Look, width: usize) -> Vec<Line<'static>> {
+    let part = |name: &str, text: &str, role: Role| labelled(look, name, text, role, width);
     let target = match &sheet.subject {
         Subject::Abort(_) => {
             let text = "no further node is begun; the current one is finished or taken back";
-            return vec![label(look, "PLAN", text.to_owned(), Role::Plain)];
+            return part("PLAN", text, Role::Plain);
         }
         Subject::Restart(target) => target,
     };
     let Some(plan) = state.fleet.as_ref().and_then(|fleet| Plan::of(fleet, target)) else {
         let text = format!("{} is no longer listed by the control plane", target.name());
-        return vec![label(look, "PLAN", text, Role::Crit)];
+        return part("PLAN", &text, Role::Crit);
     };
     let mut lines = Vec::new();
-    let order = order(&plan, &sheet.planned);
-    lines.push(label(look, "PLAN", format!("{}, one after another", order.join(", then ")), Role::Strong));
-    lines.push(label(look, "", format!("each: {}", plan.steps), Role::Plain));
-    lines.push(label(look, "EFFECT", plan.effect.to_owned(), Role::Plain));
     for (index, why) in plan.raised.iter().enumerate() {
-        lines.push(label(look, if index == 0 { "CAREFUL" } else { "" }, why.clone(), Role::Crit));
+        lines.extend(part(if index == 0 { "CAREFUL" } else { "" }, why, Role::Crit));
     }
-    lines.extend(gates(&plan, &sheet.planned, look));
+    lines.extend(part("PLAN", &order(&plan, &sheet.planned), Role::Strong));
+    lines.extend(gates(&plan, &sheet.planned, look, width));
+    lines.extend(part("EFFECT", plan.effect, Role::Plain));
+    lines.extend(part("STEPS", &plan.steps, Role::Plain));
     lines
 }
 
 /// The nodes in the order of their turn with what each holds: the control plane's order when it is known.
-fn order(plan: &Plan, planned: &Planned) -> Vec<String> {
+fn order(plan: &Plan, planned: &Planned) -> String {
     let mut nodes: Vec<_> = plan.nodes.iter().collect();
     if let Planned::Known(operation) = planned {
         let turn = |name: &str| operation.steps.iter().position(|step| step.node == name);
         nodes.sort_by_key(|node| turn(&node.name).unwrap_or(usize::MAX));
     }
-    let held = |node: &&ops_api::NodeStatus| match node.holds_unit.as_str() {
+    let unit = nodes
+        .first()
+        .map(|node| node.holds_unit.clone())
+        .unwrap_or_default();
+    if let ([node], false) = (nodes.as_slice(), unit.is_empty()) {
+        return format!("{}, which holds {} {unit}", node.name, number::count(node.holds));
+    }
+    let held = |node: &&ops_api::NodeStatus| match unit.as_str() {
         "" => node.name.clone(),
-        unit => format!("{} ({} {unit})", node.name, number::count(node.holds)),
+        _ => format!("{} ({})", node.name, number::count(node.holds)),
     };
-    nodes.iter().map(held).collect()
+    let names: Vec<String> = nodes.iter().map(held).collect();
+    let unit = if unit.is_empty() {
+        String::new()
+    } else {
+        format!("  ({unit} held)")
+    };
+    names.join(" > ") + &unit
 }
 
-fn gates(plan: &Plan, planned: &Planned, look: Look) -> Vec<Line<'static>> {
+fn gates(plan: &Plan, planned: &Planned, look: Look, width: usize) -> Vec<Line<'static>> {
     let gate = |verdict: Verdict, text: &str| {
         let (mark, role) = match verdict {
             Verdict::Ok => ("[ok]", Role::Ok),
@@ -123,7 +197,10 @@ fn gates(plan: &Plan, planned: &Planned, look: Look) -> Vec<Line<'static>> {
         Planned::Known(operation) => {
             let texts = operation.gates.iter().map(|text| {
                 let ok = text.ends_with(": ok");
-                gate(if ok { Verdict::Ok } else { Verdict::Warn }, text.trim_end_matches(": ok"))
+                gate(
+                    if ok { Verdict::Ok } else { Verdict::Warn },
+                    text.trim_end_matches(": ok"),
+                )
             });
             ("by the control plane", texts.collect())
         }
@@ -139,8 +216,19 @@ fn gates(plan: &Plan, planned: &Planned, look: Look) -> Vec<Line<'static>> {
             ("by this picture; the control plane is asked", texts.collect())
         }
     };
-    let mut lines = vec![label(look, "GATES", whose.to_owned(), Role::Muted)];
-    lines.extend(texts.into_iter().map(|(text, role)| label(look, "", text, role)));
+    // What does not hold comes first: a small window may show no more.
+    let (bad, good): (Vec<_>, Vec<_>) = texts.into_iter().partition(|(_, role)| *role != Role::Ok);
+    let mut lines: Vec<Line<'static>> = Vec::new();
+    for (text, role) in bad.into_iter().chain(good) {
+        let name = if lines.is_empty() { "GATES" } else { "" };
+        lines.extend(labelled(look, name, &text, role, width));
+    }
+    lines.push(label(
+        look,
+        if lines.is_empty() { "GATES" } else { "" },
+        whose.to_owned(),
+        Role::Muted,
+    ));
     lines
 }
 
@@ -148,17 +236,29 @@ fn controls(sheet: &Sheet, look: Look, width: usize) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
     let restart = matches!(sheet.subject, Subject::Restart(_));
     if let Some(refusal) = &sheet.refusal {
-        lines.push(label(look, "REFUSED", refusal.title.clone(), Role::Crit));
+        lines.extend(labelled(look, "REFUSED", &refusal.title, Role::Crit, width));
         if !refusal.hint.is_empty() {
-            lines.push(label(look, "", refusal.hint.clone(), Role::Plain));
+            lines.extend(labelled(look, "", &refusal.hint, Role::Plain, width));
         }
     }
     if restart {
-        lines.push(field(look, "REASON", sheet.reason.value(), sheet.focus == Field::Reason, width));
+        lines.push(field(
+            look,
+            "REASON",
+            sheet.reason.value(),
+            sheet.focus == Field::Reason,
+            width,
+        ));
     }
-    lines.push(label(look, "CLI", sheet.command(), Role::Info));
+    lines.extend(labelled(look, "CLI", &sheet.command(), Role::Info, width));
     if sheet.danger == Danger::L3 {
-        lines.push(field(look, "NAME", sheet.name.value(), sheet.focus == Field::Name, width));
+        lines.push(field(
+            look,
+            "NAME",
+            sheet.name.value(),
+            sheet.focus == Field::Name,
+            width,
+        ));
     }
     lines.push(Line::raw(""));
     lines.push(buttons(sheet, look));
@@ -177,19 +277,33 @@ fn field(look: Look, name: &str, value: &str, focused: bool, width: usize) -> Li
 
 fn buttons(sheet: &Sheet, look: Look) -> Line<'static> {
     let button = |field: Field, text: &str| {
-        let role = if sheet.focus == field { Role::Selected } else { Role::Plain };
+        let role = if sheet.focus == field {
+            Role::Selected
+        } else {
+            Role::Plain
+        };
         Span::styled(format!("[ {text} ]"), look.style(role))
     };
     if sheet.sent {
-        return Line::styled(format!("{} sent; esc leaves, the operation goes on", look.busy()), look.style(Role::Info));
+        return Line::styled(
+            format!("{} sent; esc leaves, the operation goes on", look.busy()),
+            look.style(Role::Info),
+        );
     }
     let mut spans = vec![button(Field::Cancel, "Cancel"), Span::raw("   ")];
     match sheet.danger {
         Danger::L1 | Danger::L2 if sheet.focus == Field::Reason => {
-            spans.push(Span::styled("enter ends the reason, then y runs", look.style(Role::Muted)));
+            spans.push(Span::styled(
+                "enter ends the reason, then y runs",
+                look.style(Role::Muted),
+            ));
         }
         Danger::L1 | Danger::L2 => {
-            let text = if matches!(sheet.subject, Subject::Abort(_)) { "y aborts it" } else { "y runs it, tab to say why" };
+            let text = if matches!(sheet.subject, Subject::Abort(_)) {
+                "y aborts it"
+            } else {
+                "y runs it, tab to say why"
+            };
             spans.push(Span::styled(text, look.style(Role::Strong)));
         }
         Danger::L3 => {

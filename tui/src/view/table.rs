@@ -63,22 +63,39 @@ pub(super) fn draw(
         return;
     }
     let shown = |index: usize| columns[index].from <= area.width;
-    let align = |index: usize| if columns[index].right { Alignment::Right } else { Alignment::Left };
+    let align = |index: usize| {
+        if columns[index].right {
+            Alignment::Right
+        } else {
+            Alignment::Left
+        }
+    };
     let cells = |row: Vec<Line<'static>>| {
         let cells = row.into_iter().enumerate().filter(|(index, _)| shown(*index));
         Row::new(cells.map(|(index, line)| Text::from(line.alignment(align(index)))))
     };
     let heading = columns.iter().map(|column| Line::from(column.title)).collect();
-    let widths = (0..columns.len()).filter(|index| shown(*index)).map(|index| match columns[index].width {
-        Some(width) => Constraint::Length(width),
-        None => Constraint::Fill(1),
-    });
+    let widths = (0..columns.len())
+        .filter(|index| shown(*index))
+        .map(|index| match columns[index].width {
+            Some(width) => Constraint::Length(width),
+            None => Constraint::Fill(1),
+        });
     let height = usize::from(area.height - 1);
     let first = window(rows.len(), selected.unwrap_or(0), height);
-    let body = rows.into_iter().enumerate().skip(first).take(height).map(|(index, row)| {
-        let role = if selected == Some(index) { Role::Selected } else { Role::Plain };
-        cells(row).style(look.style(role))
-    });
+    let body = rows
+        .into_iter()
+        .enumerate()
+        .skip(first)
+        .take(height)
+        .map(|(index, row)| {
+            let role = if selected == Some(index) {
+                Role::Selected
+            } else {
+                Role::Plain
+            };
+            cells(row).style(look.style(role))
+        });
     let table = Table::new(body.collect::<Vec<_>>(), widths.collect::<Vec<_>>())
         .column_spacing(1)
         .header(cells(heading).style(look.style(Role::Muted)));
@@ -87,5 +104,7 @@ pub(super) fn draw(
 
 /// The first of `height` visible rows of `count`, with `selected` among them.
 pub(super) fn window(count: usize, selected: usize, height: usize) -> usize {
-    selected.saturating_sub(height / 2).min(count.saturating_sub(height))
+    selected
+        .saturating_sub(height / 2)
+        .min(count.saturating_sub(height))
 }

@@ -1,11 +1,12 @@
 //! What the tests look at: a small stack in the middle of an ordinary bad day, and a way to play keys on it and
 //! to picture a screen, with its styles, as text. Not all tests use all of it.
+#![allow(clippy::unwrap_used, reason = "a stage that cannot be set is a failed test")]
 #![allow(dead_code, reason = "each test binary uses its own part of the stage")]
 
 use jiff::{SignedDuration, Timestamp};
 use ops_api::{
-    AuditEntry, ClusterStatus, Fleet, Health, Mode, NewOperation, NodeStatus, NodeStep, Operation, OperationState,
-    ServiceKind, StepState,
+    AuditEntry, ClusterStatus, Fleet, Health, Mode, NewOperation, NodeStatus, NodeStep, Operation,
+    OperationState, ServiceKind, StepState,
 };
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -18,21 +19,21 @@ use tui::state::{Cmd, Event, Feed, Moment, Msg, Settings, State, update};
 use tui::view::{Look, view};
 
 /// Noon of the day of the tests.
-pub fn noon() -> Timestamp {
+pub(crate) fn noon() -> Timestamp {
     "2026-03-01T12:00:00Z".parse().unwrap()
 }
 
 /// A console and its clock.
-pub struct Stage {
-    pub state: State,
-    pub ms: u64,
+pub(crate) struct Stage {
+    pub(crate) state: State,
+    pub(crate) ms: u64,
     /// Everything that was asked of the world.
-    pub asked: Vec<Cmd>,
+    pub(crate) asked: Vec<Cmd>,
 }
 
 impl Stage {
     /// A console that knows nothing yet.
-    pub fn empty(columns: u16, rows: u16) -> Self {
+    pub(crate) fn empty(columns: u16, rows: u16) -> Self {
         let settings = Settings {
             by: "ada (console)".to_owned(),
             control: "http://127.0.0.1:7070".to_owned(),
@@ -40,64 +41,101 @@ impl Stage {
             session: "5e551011".to_owned(),
         };
         let state = State::new(settings, moment(0), (columns, rows));
-        Self { state, ms: 0, asked: Vec::new() }
+        Self {
+            state,
+            ms: 0,
+            asked: Vec::new(),
+        }
     }
 
-    /// A console that has watched the fleet for five minutes.
-    pub fn new(columns: u16, rows: u16) -> Self {
+    /// A console that has watched the fleet for some seconds.
+    pub(crate) fn watched(columns: u16, rows: u16, seconds: u16) -> Self {
         let mut stage = Self::empty(columns, rows);
-        for second in 0..300 {
+        // The log of the day begins in the fifth minute.
+        stage.ms = 300_000 - u64::from(seconds) * 1000;
+        for second in 0..seconds {
             stage.wait(1000);
             let wave = f64::from(second % 40) / 40.0;
             stage.send(Msg::Fleet(Box::new(fleet(stage.ms, wave))));
         }
         stage.send(Msg::Operations(vec![ended_operation()]));
-        stage.send(Msg::Logs(Feed::Tail, 0, Batch { records: tail(), skipped: 0 }));
+        stage.send(Msg::Logs(
+            Feed::Tail,
+            0,
+            Batch {
+                records: tail(),
+                skipped: 0,
+            },
+        ));
         stage
     }
 
-    pub fn wait(&mut self, ms: u64) {
+    pub(crate) fn wait(&mut self, ms: u64) {
         self.ms += ms;
     }
 
-    pub fn send(&mut self, msg: Msg) -> Vec<Cmd> {
+    pub(crate) fn send(&mut self, msg: Msg) -> Vec<Cmd> {
         // A message that is recorded and replayed is the same message.
-        let text = serde_json::to_string(&Event { at: moment(self.ms), msg }).unwrap();
+        let text = serde_json::to_string(&Event {
+            at: moment(self.ms),
+            msg,
+        })
+        .unwrap();
         let cmds = update(&mut self.state, serde_json::from_str(&text).unwrap());
         self.asked.extend(cmds.clone());
         cmds
     }
 
-    pub fn key(&mut self, key: Key) -> Vec<Cmd> {
+    pub(crate) fn key(&mut self, key: Key) -> Vec<Cmd> {
         self.send(Msg::Key(key))
     }
 
     /// Plays characters, one key each.
-    pub fn keys(&mut self, text: &str) -> Vec<Cmd> {
-        text.chars().flat_map(|character| self.key(Key::Char(character))).collect()
+    pub(crate) fn keys(&mut self, text: &str) -> Vec<Cmd> {
+        text.chars()
+            .flat_map(|character| self.key(Key::Char(character)))
+            .collect()
     }
 
     /// Types a command.
-    pub fn command(&mut self, line: &str) -> Vec<Cmd> {
+    pub(crate) fn command(&mut self, line: &str) -> Vec<Cmd> {
         self.keys(":");
         self.keys(line);
         self.key(Key::Enter)
     }
 
     /// Waits until a sheet listens.
-    pub fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         self.wait(301);
     }
 
-    pub fn logs(&mut self) {
+    pub(crate) fn logs(&mut self) {
         let generation = self.state.logs.generation;
-        self.send(Msg::Logs(Feed::Logs, generation, Batch { records: records(), skipped: 0 }));
+        self.send(Msg::Logs(
+            Feed::Logs,
+            generation,
+            Batch {
+                records: records(),
+                skipped: 0,
+            },
+        ));
         let late = records().pop().unwrap();
-        let late = LogRecord { id: "late".to_owned(), at: late.at + SignedDuration::from_secs(5), ..late };
-        self.send(Msg::Logs(Feed::Logs, generation, Batch { records: vec![late], skipped: 1284 }));
+        let late = LogRecord {
+            id: "late".to_owned(),
+            at: late.at + SignedDuration::from_secs(5),
+            ..late
+        };
+        self.send(Msg::Logs(
+            Feed::Logs,
+            generation,
+            Batch {
+                records: vec![late],
+                skipped: 1284,
+            },
+        ));
     }
 
-    pub fn buffer(&self, look: Look) -> Buffer {
+    pub(crate) fn buffer(&self, look: Look) -> Buffer {
         let (columns, rows) = self.state.size;
         let mut terminal = Terminal::new(TestBackend::new(columns, rows)).unwrap();
         terminal.draw(|frame| view(&self.state, look, frame)).unwrap();
@@ -105,14 +143,16 @@ impl Stage {
     }
 
     /// The screen as text, then the same screen with a letter for each style.
-    pub fn picture(&self, look: Look) -> String {
+    pub(crate) fn picture(&self, look: Look) -> String {
         let buffer = self.buffer(look);
         let mut text = String::new();
         let mut styles = String::new();
         for y in 0..buffer.area.height {
             let cells = (0..buffer.area.width).map(|x| &buffer[(x, y)]);
             let row: String = cells.clone().map(|cell| cell.symbol()).collect();
-            let style: String = cells.map(|cell| letter(cell.fg, cell.bg, cell.modifier)).collect();
+            let style: String = cells
+                .map(|cell| letter(cell.fg, cell.bg, cell.modifier))
+                .collect();
             text.push_str(&format!("|{row}|\n"));
             styles.push_str(&format!("{}\n", style.trim_end()));
         }
@@ -137,18 +177,23 @@ fn letter(foreground: Color, background: Color, modifier: Modifier) -> char {
         _ if modifier.contains(Modifier::DIM) => return ',',
         _ => return ' ',
     };
-    if modifier.contains(Modifier::BOLD) { letter.to_ascii_uppercase() } else { letter }
+    if modifier.contains(Modifier::BOLD) {
+        letter.to_ascii_uppercase()
+    } else {
+        letter
+    }
 }
 
-pub fn moment(ms: u64) -> Moment {
+pub(crate) fn moment(ms: u64) -> Moment {
     let wall = noon() + SignedDuration::from_millis(i64::try_from(ms).unwrap());
     Moment { wall, ms }
 }
 
 /// Seven clusters and the platform; guilds has lost a node, presence is slow.
-pub fn fleet(ms: u64, wave: f64) -> Fleet {
+pub(crate) fn fleet(ms: u64, wave: f64) -> Fleet {
     use Health::{Green, Red, Yellow};
-    let cluster = |name: &str, health, nodes: u32, rate: f64, unit: &str| cluster(name, health, nodes, rate, unit);
+    let cluster =
+        |name: &str, health, nodes: u32, rate: f64, unit: &str| cluster(name, health, nodes, rate, unit);
     let mut clusters = vec![
         cluster("data", Green, 1, 420.0, "channels"),
         cluster("guilds", Red, 3, 503.0 + 300.0 * wave, "guilds"),
@@ -234,7 +279,7 @@ fn cluster(name: &str, health: Health, nodes: u32, rate: f64, unit: &str) -> Clu
 }
 
 /// A restart of sessions, at its second node.
-pub fn running_operation() -> Operation {
+pub(crate) fn running_operation() -> Operation {
     let started = Some(moment(280_000).wall);
     let step = |number: u32, state, left| NodeStep {
         node: format!("sessions-{number}"),
@@ -263,7 +308,7 @@ pub fn running_operation() -> Operation {
     }
 }
 
-pub fn ended_operation() -> Operation {
+pub(crate) fn ended_operation() -> Operation {
     Operation {
         id: "op_01jnq6a0".to_owned(),
         request: request("presence", false),
@@ -276,7 +321,7 @@ pub fn ended_operation() -> Operation {
     }
 }
 
-pub fn request(cluster: &str, dry_run: bool) -> NewOperation {
+pub(crate) fn request(cluster: &str, dry_run: bool) -> NewOperation {
     NewOperation {
         cluster: cluster.to_owned(),
         node: None,
@@ -288,7 +333,7 @@ pub fn request(cluster: &str, dry_run: bool) -> NewOperation {
     }
 }
 
-pub fn audit() -> Vec<AuditEntry> {
+pub(crate) fn audit() -> Vec<AuditEntry> {
     let entry = |ms, action: &str, outcome: &str| AuditEntry {
         at: moment(ms).wall,
         by: "ada (console)".to_owned(),
@@ -317,22 +362,67 @@ fn record(ms: u64, level: &str, node: &str, message: &str, more: serde_json::Val
     LogRecord::read(&format!("guildwatch-2026.03.01/{node}-{ms}"), &source).unwrap()
 }
 
-pub fn tail() -> Vec<LogRecord> {
+pub(crate) fn tail() -> Vec<LogRecord> {
     vec![
-        record(258_114, "error", "guilds-2", "lease lost, the node is fenced", json!({"trace.id": "4bf92f3577b34da6"})),
-        record(258_391, "warn", "presence-1", "queue above its mark, shedding typing", json!({})),
-        record(260_002, "warn", "sessions-0", "publish retried", json!({"error.message": "guilds-2: timed out"})),
+        record(
+            258_114,
+            "error",
+            "guilds-2",
+            "lease lost, the node is fenced",
+            json!({"trace.id": "4bf92f3577b34da6"}),
+        ),
+        record(
+            258_391,
+            "warn",
+            "presence-1",
+            "queue above its mark, shedding typing",
+            json!({}),
+        ),
+        record(
+            260_002,
+            "warn",
+            "sessions-0",
+            "publish retried",
+            json!({"error.message": "guilds-2: timed out"}),
+        ),
     ]
 }
 
-pub fn records() -> Vec<LogRecord> {
-    let trace = json!({"trace.id": "4bf92f3577b34da6", "labels.guild_id": "1712", "numeric_labels.held": 340});
+pub(crate) fn records() -> Vec<LogRecord> {
+    let trace =
+        json!({"trace.id": "4bf92f3577b34da6", "labels.guild_id": "1712", "numeric_labels.held": 340});
     let mut records: Vec<LogRecord> = (0..40)
-        .map(|number| record(200_000 + number * 1_000, "info", "guilds-1", "guild taken over", json!({})))
+        .map(|number| {
+            record(
+                200_000 + number * 1_000,
+                "info",
+                "guilds-1",
+                "guild taken over",
+                json!({}),
+            )
+        })
         .collect();
-    records.push(record(241_000, "debug", "sessions-1", "subscribed again", json!({})));
-    records.push(record(243_870, "info", "guilds-1", "owner changed", trace.clone()));
+    records.push(record(
+        241_000,
+        "notice",
+        "sessions-1",
+        "subscribed again",
+        json!({}),
+    ));
+    records.push(record(
+        243_870,
+        "info",
+        "guilds-1",
+        "owner changed",
+        trace.clone(),
+    ));
     records.extend(tail());
-    records.push(record(262_000, "info", "guilds-0", "guild taken over under a new lease", trace));
+    records.push(record(
+        262_000,
+        "info",
+        "guilds-0",
+        "guild taken over under a new lease",
+        trace,
+    ));
     records
 }

@@ -9,15 +9,15 @@ use chat_proto::{EventNumber, UserId};
 
 use super::{Guild, Job, unix_ms};
 use crate::compose::{self, Draft};
+use crate::journal::PAGE;
 use crate::ledger::Offer;
 use crate::mail::{Mail, Waiter};
-use crate::window;
 
 /// Jobs that may wait.
 const JOBS: usize = 1024;
 
 /// Look-ups at a time.
-const LOOKUPS: usize = 64;
+const LOOKUPS: usize = 256;
 
 /// What a read beside the loop has found.
 #[derive(Debug)]
@@ -220,7 +220,7 @@ impl Guild {
         }
         let journal = self.journal.clone();
         self.look_up(waiter, |waiter| async move {
-            let read = journal.events(since, window::EVENTS).await;
+            let read = journal.events(since, PAGE).await;
             waiter.answer(read.map(|(events, _)| Reply::Subscribed {
                 epoch,
                 last,

@@ -8,7 +8,7 @@ use chat_proto::service::Refusal;
 use chat_proto::service::data::{Change, StoredEvent};
 use chat_proto::service::guilds::Ask;
 use chat_proto::service::presence::News;
-use chat_proto::{ChannelId, MessageId};
+use chat_proto::{ChannelId, EventKind, MessageId};
 
 use super::asks::{count_send, full};
 use super::{Guild, Job};
@@ -113,9 +113,10 @@ impl Guild {
             for (waiter, repeated) in entry.waiters {
                 match &entry.stored.change {
                     Change::PutMessage(message) => {
-                        count_send("ok");
                         if repeated {
                             metrics::counter!("message_dedupe_total").increment(1);
+                        } else if entry.stored.event.kind == EventKind::MessageCreate {
+                            count_send("ok");
                         }
                         waiter.message(message.clone(), number, repeated);
                     }
@@ -137,7 +138,7 @@ impl Guild {
             }
             Ask::CreateChannel { by, channel } => self
                 .roster
-                .may_create_channel(by)
+                .may_create_channel(by, &channel)
                 .map(|()| compose::channel_create(self.id, channel)),
             Ask::AddMember { user, .. } if self.roster.member(user.id).is_some() => {
                 // Whoever asks again may ask because the notice was lost.
@@ -147,7 +148,7 @@ impl Guild {
             }
             Ask::AddMember { by, user } => self
                 .roster
-                .may_add_member(by, user.id)
+                .may_add_member(by, &user)
                 .map(|()| compose::member_add(self.id, user)),
             Ask::RemoveMember { by, user } => match self.roster.member(user) {
                 None => {

@@ -5,8 +5,6 @@
 
 mod driver;
 mod feeds;
-mod state;
-#[cfg(test)]
-mod tests;
+pub(crate) mod state;
 
 pub(crate) use feeds::Feeds;

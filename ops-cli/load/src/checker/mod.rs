@@ -83,6 +83,19 @@ pub(crate) enum Arrival {
     Unknown,
 }
 
+/// What is known at any moment, at no cost: losses and disorder are known only at the end.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// Messages that were acknowledged.
+    pub(crate) acknowledged: u64,
+    /// Deliveries that acknowledged messages are owed so far.
+    pub(crate) expected: u64,
+    /// Those that were made.
+    pub(crate) made: u64,
+    /// Duplicates so far.
+    pub(crate) duplicated: u64,
+}
+
 /// What the books say.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Verdict {
@@ -190,9 +203,14 @@ impl Checker {
         arrival
     }
 
-    /// How many deliveries acknowledged messages are owed, and how many were made.
-    pub(crate) fn deliveries(&self) -> (u64, u64) {
-        (self.expected, self.made)
+    /// How it stands.
+    pub(crate) fn standing(&self) -> Standing {
+        Standing {
+            acknowledged: self.acknowledged,
+            expected: self.expected,
+            made: self.made,
+            duplicated: self.duplicated,
+        }
     }
 
     /// The verdict, were no further delivery to come.

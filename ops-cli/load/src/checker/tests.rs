@@ -56,6 +56,11 @@ fn checker() -> Checker {
     checker
 }
 
+fn deliveries(checker: &Checker) -> (u64, u64) {
+    let standing = checker.standing();
+    (standing.expected, standing.made)
+}
+
 fn tell(checker: &mut Checker, event: Event) {
     match event {
         Event::Send => {
@@ -163,7 +168,7 @@ fn step(renew: u32) -> impl Strategy<Value = Step> {
 
 /// What a run of the model told the checker.
 fn run(renew: u32) -> impl Strategy<Value = Vec<Event>> {
-    prop::collection::vec(step(renew), 1..300).prop_map(|steps| {
+    prop::collection::vec(step(renew), 1..150).prop_map(|steps| {
         let mut model = Model::new();
         steps.into_iter().for_each(|step| model.step(step));
         model.settle();
@@ -326,11 +331,11 @@ fn a_seat_is_owed_only_what_is_sent_after_it_joined() {
     checker.acknowledge(before, id(before));
     let after = checker.send();
     checker.acknowledge(after, id(after));
-    assert_eq!(checker.deliveries(), (3, 0));
+    assert_eq!(deliveries(&checker), (3, 0));
     checker.dispatch(1, before, id(before));
-    assert_eq!(checker.deliveries(), (3, 0));
+    assert_eq!(deliveries(&checker), (3, 0));
     checker.dispatch(1, after, id(after));
     checker.join(1);
-    assert_eq!(checker.deliveries(), (3, 1));
+    assert_eq!(deliveries(&checker), (3, 1));
     assert_eq!(checker.verdict().lost, 2);
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use chat_proto::{GuildId, Intents, MessageId};
+use chat_proto::{ChannelId, GuildId, Intents, MessageId};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -38,6 +38,7 @@ pub(crate) struct Frame<'a> {
 #[derive(Debug, PartialEq, Eq, Deserialize)]
 pub(crate) struct Message<'a> {
     pub(crate) id: MessageId,
+    pub(crate) channel_id: ChannelId,
     #[serde(borrow, default)]
     pub(crate) content: Cow<'a, str>,
 }

@@ -84,9 +84,7 @@ async fn read_all(member: &Member, venue: &Venue, mut after: MessageId) -> Resul
         let messages: Vec<Message<'_>> = serde_json::from_str(&page)
             .map_err(|error| Failure::unreadable("read history", &error.to_string()))?;
         for message in &messages {
-            venue
-                .books
-                .received(member.guild_index, member.seat, message, Way::History);
+            venue.books.received(member, message, Way::History);
         }
         let newest = messages.iter().map(|message| message.id).max();
         match newest {

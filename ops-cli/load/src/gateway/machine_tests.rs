@@ -223,7 +223,7 @@ fn close_codes_decide_between_resume_identify_and_giving_up() {
 #[test]
 fn what_is_not_the_protocol_ends_the_connection() {
     let mut machine = live();
-    let text = r#"{"op":0,"s":3,"t":"MESSAGE_CREATE","d":{"content":"no id"}}"#;
+    let text = r#"{"op":0,"s":3,"t":"MESSAGE_CREATE","d":{"channel_id":"3","content":"no id"}}"#;
     assert!(matches!(
         tell(&mut machine, text),
         Action::Leave(Leave::Garbled(_))

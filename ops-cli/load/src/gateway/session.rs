@@ -24,8 +24,8 @@ use crate::rest::Rest;
 /// How long connecting, and sending one frame, may take.
 const SOCKET: Duration = Duration::from_secs(10);
 
-/// How long a connection may take to become live.
-const GREETING: Duration = Duration::from_secs(20);
+/// How long a connection may take to become live: longer than a gateway looks for a session that moves (30 s).
+const GREETING: Duration = Duration::from_secs(45);
 
 /// How long saying goodbye may take.
 const GOODBYE: Duration = Duration::from_secs(1);
@@ -189,12 +189,7 @@ impl Session {
                 Action::None => {}
                 Action::Message(message) => {
                     self.newest = self.newest.max(Some(message.id));
-                    let Member {
-                        guild_index, seat, ..
-                    } = self.member;
-                    self.venue
-                        .books
-                        .received(guild_index, seat, &message, Way::Dispatch);
+                    self.venue.books.received(&self.member, &message, Way::Dispatch);
                 }
                 Action::Greet { greeting, heartbeat } => {
                     if send(&mut socket, greeting).await.is_err() {

@@ -51,7 +51,10 @@ impl Bucket {
 pub fn bucket_ms(since_minutes: u64) -> u64 {
     let wanted = since_minutes * 60_000 / BUCKETS;
     let widths = [1, 5, 10, 15, 30, 60, 300, 600, 900, 1800, 3600, 10_800];
-    let width = widths.iter().map(|seconds| seconds * 1000).find(|width| *width >= wanted);
+    let width = widths
+        .iter()
+        .map(|seconds| seconds * 1000)
+        .find(|width| *width >= wanted);
     width.unwrap_or(10_800_000)
 }
 
@@ -67,7 +70,9 @@ impl Histogram {
         for row in ring.iter() {
             if let Row::Record(record, _) = row {
                 let index = (record.at.as_millisecond() - from).div_euclid(width_ms);
-                let bucket = usize::try_from(index).ok().and_then(|index| buckets.get_mut(index));
+                let bucket = usize::try_from(index)
+                    .ok()
+                    .and_then(|index| buckets.get_mut(index));
                 if let Some(bucket) = bucket {
                     bucket.add(record.level, 1);
                 }

@@ -23,7 +23,20 @@ const SPELLINGS: &[(Level, &[&str])] = &[
     (Level::Debug, &["debug"]),
     (Level::Info, &["info", "notice", "informational"]),
     (Level::Warn, &["warn", "warning"]),
-    (Level::Error, &["error", "err", "crit", "critical", "alert", "emerg", "emergency", "fatal", "panic"]),
+    (
+        Level::Error,
+        &[
+            "error",
+            "err",
+            "crit",
+            "critical",
+            "alert",
+            "emerg",
+            "emergency",
+            "fatal",
+            "panic",
+        ],
+    ),
 ];
 
 // === impl Level ===

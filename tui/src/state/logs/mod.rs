@@ -96,7 +96,10 @@ impl Logs {
         };
         let shown = |index: &usize| self.shown(*index);
         // A hidden row cannot carry the cursor: the nearest shown one before it does, or else after it.
-        (0..=wanted).rev().find(shown).or_else(|| (wanted..=last).find(shown))
+        (0..=wanted)
+            .rev()
+            .find(shown)
+            .or_else(|| (wanted..=last).find(shown))
     }
 
     /// The record under the cursor.
@@ -117,7 +120,9 @@ impl Logs {
 
     /// Moves the cursor by `steps` shown rows; reaching the newest does not turn following on.
     pub fn step(&mut self, steps: i64) {
-        let Some(mut position) = self.position() else { return };
+        let Some(mut position) = self.position() else {
+            return;
+        };
         for _ in 0..steps.unsigned_abs() {
             let next = if steps < 0 {
                 (0..position).rev().find(|index| self.shown(*index))
@@ -134,7 +139,9 @@ impl Logs {
 
     /// Moves the cursor to the next (or previous) shown record that `wanted` accepts; says whether there is one.
     pub fn seek(&mut self, forward: bool, wanted: impl Fn(&LogRecord, bool) -> bool) -> bool {
-        let Some(position) = self.position() else { return false };
+        let Some(position) = self.position() else {
+            return false;
+        };
         let good = |index: &usize| match self.ring.get(*index) {
             Some(Row::Record(record, hit)) => self.shown(*index) && wanted(record, *hit),
             _ => false,
@@ -152,7 +159,11 @@ impl Logs {
 
     /// Puts the cursor on the first or the last row.
     pub fn to_end(&mut self, last: bool) {
-        let ends = if last { self.ring.len().checked_sub(1) } else { Some(0) };
+        let ends = if last {
+            self.ring.len().checked_sub(1)
+        } else {
+            Some(0)
+        };
         if let Some(index) = ends {
             self.hold(index);
         }
@@ -172,7 +183,10 @@ impl Logs {
 
     /// How many loaded records match the expression.
     pub fn hits(&self) -> usize {
-        self.ring.iter().filter(|row| matches!(row, Row::Record(_, true))).count()
+        self.ring
+            .iter()
+            .filter(|row| matches!(row, Row::Record(_, true)))
+            .count()
     }
 
     /// Sets what is highlighted.

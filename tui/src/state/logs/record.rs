@@ -44,7 +44,12 @@ impl LogRecord {
     pub fn read(id: &str, source: &Value) -> Option<Self> {
         let mut fields = Vec::new();
         flatten(source, &mut String::new(), &mut fields);
-        let get = |name: &str| fields.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str());
+        let get = |name: &str| {
+            fields
+                .iter()
+                .find(|(field, _)| field == name)
+                .map(|(_, value)| value.as_str())
+        };
         let cluster = get("service.name").unwrap_or_default().to_owned();
         let origin = get("service.node.name").or_else(|| get("host.name").filter(|_| cluster.is_empty()));
         Some(Self {
@@ -71,8 +76,13 @@ impl LogRecord {
 
     /// About how much memory it takes.
     pub fn bytes(&self) -> usize {
-        let fields: usize = self.fields.iter().map(|(name, value)| name.len() + value.len() + 48).sum();
-        let rest = self.id.len() + self.origin.len() + self.cluster.len() + self.message.len() + self.trace.len();
+        let fields: usize = self
+            .fields
+            .iter()
+            .map(|(name, value)| name.len() + value.len() + 48)
+            .sum();
+        let rest =
+            self.id.len() + self.origin.len() + self.cluster.len() + self.message.len() + self.trace.len();
         fields + rest + size_of::<Self>()
     }
 }
@@ -118,8 +128,14 @@ mod tests {
             "service": {"name": "guilds", "node": {"name": "guilds-0"}}, "message": "lease late"});
         let flat = LogRecord::read("1", &flat).unwrap();
         let nested = LogRecord::read("1", &nested).unwrap();
-        assert_eq!((flat.level, &flat.origin, flat.at), (nested.level, &nested.origin, nested.at));
-        assert_eq!(flat.fields.last().unwrap(), &("numeric_labels.late_ms".to_owned(), "12".to_owned()));
+        assert_eq!(
+            (flat.level, &flat.origin, flat.at),
+            (nested.level, &nested.origin, nested.at)
+        );
+        assert_eq!(
+            flat.fields.last().unwrap(),
+            &("numeric_labels.late_ms".to_owned(), "12".to_owned())
+        );
     }
 
     #[test]

@@ -116,7 +116,10 @@ impl Ring {
 
     /// Takes a batch in. Returns how many records were new.
     pub fn insert(&mut self, batch: Batch, expression: Option<&Regex>) -> usize {
-        if let (true, Some(first)) = (batch.skipped > 0, batch.records.iter().map(|record| record.at).min()) {
+        if let (true, Some(first)) = (
+            batch.skipped > 0,
+            batch.records.iter().map(|record| record.at).min(),
+        ) {
             // An empty id sorts before every record of the same instant.
             self.place(Row::Gap((first, String::new()), batch.skipped));
         }
@@ -129,7 +132,9 @@ impl Ring {
             }
         }
         while self.bytes > self.max_bytes {
-            let Some(oldest) = self.rows.pop_front() else { break };
+            let Some(oldest) = self.rows.pop_front() else {
+                break;
+            };
             self.bytes -= oldest.bytes();
             self.evicted += 1;
             if let Row::Record(record, _) = oldest {
@@ -156,9 +161,8 @@ impl Ring {
 }
 
 fn matches(expression: Option<&Regex>, record: &LogRecord) -> bool {
-    expression.is_some_and(|expression| {
-        expression.is_match(&record.text()) || expression.is_match(&record.origin)
-    })
+    expression
+        .is_some_and(|expression| expression.is_match(&record.text()) || expression.is_match(&record.origin))
 }
 
 #[cfg(test)]
@@ -207,8 +211,20 @@ mod tests {
     #[test]
     fn skipped_records_leave_a_mark_before_the_batch() {
         let mut ring = Ring::new(1 << 20);
-        ring.insert(Batch { records: vec![record(1, "a")], skipped: 0 }, None);
-        ring.insert(Batch { records: vec![record(9, "b")], skipped: 1284 }, None);
+        ring.insert(
+            Batch {
+                records: vec![record(1, "a")],
+                skipped: 0,
+            },
+            None,
+        );
+        ring.insert(
+            Batch {
+                records: vec![record(9, "b")],
+                skipped: 1284,
+            },
+            None,
+        );
         let kinds: Vec<_> = ring.iter().map(|row| matches!(row, Row::Gap(_, 1284))).collect();
         assert_eq!(kinds, [false, true, false]);
     }

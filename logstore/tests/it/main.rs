@@ -1,0 +1,17 @@
+//! The store through its public face: a real process, real HTTP.
+//!
+//! One binary for all of them, since linking tantivy is what these tests cost most.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests, which fail by panicking"
+)]
+
+mod aggregations;
+mod documents;
+mod durability;
+mod indices;
+mod process;
+mod queries;
+mod server;

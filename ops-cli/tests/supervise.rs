@@ -1,5 +1,11 @@
 //! The `ops` binary over stand-ins for the other programs: what it leaves behind, what it refuses, how it exits.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test's own tools may panic; clippy excuses only what is inside a #[test]"
+)]
+
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};

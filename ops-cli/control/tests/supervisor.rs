@@ -1,6 +1,12 @@
 //! The supervisor over small real processes: starts, restarts, stops by life, sockets that outlive their
 //! process, and no orphan.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test's own tools may panic; clippy excuses only what is inside a #[test]"
+)]
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 

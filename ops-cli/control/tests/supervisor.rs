@@ -1,6 +1,12 @@
 //! The supervisor over small real processes: starts, restarts, stops by life, sockets that outlive their
 //! process, and no orphan.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test's own tools may panic; clippy excuses only what is inside a #[test]"
+)]
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -26,6 +32,7 @@ fn shell(folder: &Path, node: &str, script: &str) -> ProcessSpec {
         args: vec!["-c".into(), script.into()],
         env: Vec::new(),
         sockets: Vec::new(),
+        kin: None,
         stderr: folder.join(format!("{node}.stderr")),
         probe: None,
         grace: Duration::from_secs(5),
@@ -137,7 +144,14 @@ async fn the_pipe_that_tells_a_process_of_its_parent_stays_open() {
     for _ in 0..20 {
         running.client.stop("a-0", 1, Duration::ZERO).await.unwrap();
     }
-    let now = running.client.list().await.unwrap().process("a-0").unwrap().clone();
+    let now = running
+        .client
+        .list()
+        .await
+        .unwrap()
+        .process("a-0")
+        .unwrap()
+        .clone();
     assert_eq!((now.pid, now.restarts), (process.pid, 0));
     running.end().await;
 }

@@ -29,10 +29,11 @@ const ORDERS: usize = 16;
 pub(crate) enum Order {
     /// Start it if it does not run.
     Start(oneshot::Sender<Process>),
-    /// Stop this life of it.
+    /// Stop this life of it; and start the next one, if `again`.
     Stop {
         incarnation: u64,
         grace: Duration,
+        again: bool,
         done: oneshot::Sender<bool>,
     },
     /// Stop whatever runs, and end.
@@ -171,12 +172,13 @@ impl Keeper {
                 Some(Order::Stop {
                     incarnation,
                     grace,
+                    again,
                     done,
                 }) => {
                     if incarnation == self.process.borrow().incarnation {
                         self.end(&mut child, grace).await;
                         answer(done, true);
-                        return Next::Rest;
+                        return if again { Next::Run } else { Next::Rest };
                     }
                     answer(done, false);
                 }

@@ -1,5 +1,7 @@
 //! What clients get when something is wrong: Discord's error bodies and codes.
 
+use std::time::Instant;
+
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chat_node::CallError;
@@ -7,6 +9,7 @@ use chat_proto::service::Refusal;
 use serde_json::{Map, Value, json};
 
 use crate::answer::json_response;
+use crate::seldom::Seldom;
 
 /// An error as the client sees it.
 #[derive(Debug, Clone, PartialEq)]
@@ -108,11 +111,27 @@ impl ApiError {
                 &format!("Invalid Form Body: {reason}"),
             ),
             error if error.retry() => {
-                tracing::warn!(%error, event.action = "request-failed", "a cluster behind did not answer in time");
+                static LATE: Seldom = Seldom::new();
+                if let Some(more) = LATE.speak(Instant::now()) {
+                    tracing::warn!(
+                        %error,
+                        event.action = "request-failed",
+                        numeric_labels.held_back = more,
+                        "a cluster behind did not answer in time"
+                    );
+                }
                 Self::status(StatusCode::SERVICE_UNAVAILABLE)
             }
             error => {
-                tracing::error!(%error, event.action = "request-failed", "a cluster behind failed");
+                static BROKEN: Seldom = Seldom::new();
+                if let Some(more) = BROKEN.speak(Instant::now()) {
+                    tracing::error!(
+                        %error,
+                        event.action = "request-failed",
+                        numeric_labels.held_back = more,
+                        "a cluster behind failed"
+                    );
+                }
                 Self::status(StatusCode::INTERNAL_SERVER_ERROR)
             }
         }

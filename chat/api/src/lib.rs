@@ -17,6 +17,7 @@ mod multipart;
 mod page;
 mod rate;
 mod routes;
+mod seldom;
 mod send;
 
 #[cfg(test)]

@@ -311,7 +311,7 @@ impl<B: Backend> Socket<B> {
             Outcome::Regained(Regained::Gone) => self.invalidate().await?,
             Outcome::Regained(Regained::GaveUp(reason)) => {
                 metrics::counter!("gateway_sessions_given_up_total").increment(1);
-                tracing::warn!(
+                tracing::debug!(
                     event.action = "session-given-up",
                     error = reason,
                     "a session could not be found again"

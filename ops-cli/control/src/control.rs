@@ -9,6 +9,7 @@ use std::time::Duration;
 use chat_proto::Membership;
 use lifecycle::Sockets;
 use ops_api::StackFile;
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -55,6 +56,16 @@ pub async fn run(folder: &Folder, mut sockets: Sockets, stop: CancellationToken)
     let listener = sockets
         .take_or_bind("main", address)
         .map_err(named("open the listening socket"))?;
+    serve(folder, topology, listener, stop).await
+}
+
+/// Runs the control plane behind a socket that is open already.
+pub async fn serve(
+    folder: &Folder,
+    topology: Topology,
+    listener: TcpListener,
+    stop: CancellationToken,
+) -> Result<(), ControlError> {
     let stack =
         StackFile::read(folder.root()).map_err(named("read stack.json (written by `ops supervise`)"))?;
     let token =

@@ -11,7 +11,7 @@ use ops_api::{Fleet, Health, StackFile};
 use ops_control::folder::Folder;
 use ops_control::supervisor::wire::{Listing, Phase, Process, SupervisorClient};
 use ops_control::supervisor::{holder, preflight};
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdin, Command};
 use tokio::time::Instant;
 
 use super::supervise::{programs, read_topology};
@@ -56,12 +56,14 @@ impl Up {
         let stop = lifecycle::stop_token()?;
         let supervisor = SupervisorClient::new(&folder.supervisor_socket());
         let mut child = self.spawn(folder)?;
+        // Its end tells the supervisor that we are gone. `Child::wait` would close it.
+        let alive = child.stdin.take();
 
         let mut progress = Progress::new();
         let started = start(&mut child, &supervisor, context, &mut progress, &stop).await;
         progress.finish(started.is_ok());
         if let Err(failure) = started {
-            end(child, &supervisor).await;
+            end(child, alive, &supervisor).await;
             return Err(failure);
         }
         let stack = context.stack()?;
@@ -76,7 +78,7 @@ impl Up {
         tokio::select! {
             () = stop.cancelled() => {
                 output::say("stopping everything ...");
-                end(child, &supervisor).await;
+                end(child, alive, &supervisor).await;
                 Ok(())
             }
             status = child.wait() => ended(folder, status?),
@@ -198,10 +200,10 @@ fn reasons(fleet: &Fleet) -> String {
 }
 
 /// Asks for an orderly stop and waits for it; a supervisor that does not answer ends with its parent's pipe.
-async fn end(mut child: Child, supervisor: &SupervisorClient) {
+async fn end(mut child: Child, alive: Option<ChildStdin>, supervisor: &SupervisorClient) {
     if supervisor.shutdown().await.is_err() {
         terminate(&child);
-        drop(child.stdin.take());
+        drop(alive);
     }
     // Its own graces are bounded; so is this.
     drop(child.wait().await);

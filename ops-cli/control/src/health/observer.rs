@@ -123,6 +123,7 @@ impl Observer {
                 picture = self.look() => picture,
                 () = stop.cancelled() => return,
             };
+            measure(&picture);
             pictures.send_replace(Arc::new(picture));
             tokio::select! {
                 () = tokio::time::sleep_until(next) => {}
@@ -160,8 +161,10 @@ impl Observer {
         let listing = self.targets.supervisor.list().await.ok();
         while let Some(answer) = questions.join_next().await {
             let Ok((node, answer)) = answer else { continue };
-            let sight = self.sights.entry(node).or_default();
+            let sight = self.sights.entry(node.clone()).or_default();
             match answer {
+                // The control plane's own report follows.
+                Ok(_) if node == "control-0" => {}
                 Ok(report) => {
                     let now = Instant::now();
                     sight
@@ -183,6 +186,7 @@ impl Observer {
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             generation: self.registry.membership().generation,
+            requests: self.registry.heartbeats(),
             holds: self.registry.membership().members.len() as u64,
             holds_unit: "leases".to_owned(),
             uptime_ms: u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX),
@@ -190,7 +194,11 @@ impl Observer {
             ..Report::default()
         };
         let sight = self.sights.entry("control-0".to_owned()).or_default();
-        sight.report = Some((report, Instant::now()));
+        let now = Instant::now();
+        sight
+            .samples
+            .add(now, report.incarnation, report.requests, report.errors);
+        sight.report = Some((report, now));
         sight.failure = None;
     }
 
@@ -267,6 +275,17 @@ impl Observer {
             }
         }
         (status, figures)
+    }
+}
+
+/// The verdicts as metrics: 0 green, 1 yellow, 2 unknown, 3 red.
+fn measure(picture: &Fleet) {
+    metrics::gauge!("control_generation").set(picture.generation as f64);
+    for cluster in &picture.clusters {
+        let health = f64::from(cluster.health as u8);
+        metrics::gauge!("control_cluster_health", "cluster" => cluster.name.clone()).set(health);
+        metrics::gauge!("control_cluster_ready", "cluster" => cluster.name.clone())
+            .set(f64::from(cluster.ready));
     }
 }
 

@@ -1,6 +1,7 @@
 //! The membership as the control plane serves it: leases, journalled before they are answered.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use chat_admin::{LeaseGrant, LeaseRequest};
@@ -41,6 +42,7 @@ struct Inner {
     membership: watch::Sender<Arc<Membership>>,
     /// A lease may end earlier than the keeper thinks.
     changed: Notify,
+    heartbeats: AtomicU64,
 }
 
 // === impl Registry ===
@@ -55,6 +57,7 @@ impl Registry {
                 journal,
                 membership: sender,
                 changed: Notify::new(),
+                heartbeats: AtomicU64::new(0),
             }),
         }
     }
@@ -62,6 +65,11 @@ impl Registry {
     /// The newest membership.
     pub(crate) fn membership(&self) -> Arc<Membership> {
         self.inner.membership.borrow().clone()
+    }
+
+    /// How many heartbeats there were.
+    pub(crate) fn heartbeats(&self) -> u64 {
+        self.inner.heartbeats.load(Ordering::Relaxed)
     }
 
     /// A view that follows the membership.
@@ -72,6 +80,8 @@ impl Registry {
     /// A heartbeat: answers when there is a membership newer than the node has, or when its wait is over.
     pub(crate) async fn heartbeat(&self, request: LeaseRequest) -> Result<LeaseGrant, LeaseError> {
         let mut changes = self.changes();
+        self.inner.heartbeats.fetch_add(1, Ordering::Relaxed);
+        metrics::counter!("control_heartbeats_total").increment(1);
         self.enter(&request).await?;
         let wait = Duration::from_millis(request.wait_ms).min(LONGEST_WAIT);
         if !request.leave {

@@ -384,9 +384,13 @@ impl Desk {
         self.publish_current();
     }
 
+    /// The operation that runs, if one does.
+    pub(crate) fn current(&self) -> Option<Operation> {
+        self.all().into_iter().find(|operation| !operation.state.ended())
+    }
+
     fn publish_current(&self) {
-        let current = self.all().into_iter().find(|operation| !operation.state.ended());
-        self.inner.current.send_replace(current);
+        self.inner.current.send_replace(self.current());
     }
 
     fn next_fence(&self) -> u64 {

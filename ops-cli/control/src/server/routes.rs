@@ -55,7 +55,10 @@ pub(crate) async fn membership(State(api): State<Arc<Api>>) -> Json<Membership> 
 
 pub(crate) async fn status(State(api): State<Arc<Api>>) -> Json<Fleet> {
     let fleet = api.pictures.borrow().clone();
-    Json(fleet.as_ref().clone())
+    let mut fleet = fleet.as_ref().clone();
+    // What we do ourselves need not be observed.
+    fleet.operation = api.desk.current();
+    Json(fleet)
 }
 
 pub(crate) async fn operations(State(api): State<Arc<Api>>) -> Json<Vec<Operation>> {

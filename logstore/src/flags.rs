@@ -10,19 +10,23 @@ use crate::engine::settings::duration;
 use crate::limits::Limits;
 use crate::present::Presented;
 
-/// The embedded log store: tantivy behind the Elasticsearch REST API.
-///
-/// It answers on http://ADDR like an Elasticsearch 7.17 of one node, so that shippers, Grafana and curl work as
-/// they are:
-///
-///     logstored --data ./logs
-///     curl -H content-type:application/x-ndjson --data-binary @logs.ndjson localhost:9200/logs/_bulk
-///     curl 'localhost:9200/logs/_search?q=log.level:error&sort=@timestamp:desc'
-///
-/// What it acknowledged is on disk and survives a crash. The address it listens on is written to
-/// DATA/http.addr, which helps with port 0.
+/// What `--help` says before the flags.
+const ABOUT: &str = "\
+The embedded log store: tantivy behind the Elasticsearch REST API.
+
+It answers on http://ADDR like an Elasticsearch 7.17 of one node, so that shippers, Grafana and curl work as \
+they are:
+
+    logstored --data ./logs
+    curl -H content-type:application/x-ndjson --data-binary @logs.ndjson localhost:9200/logs/_bulk
+    curl 'localhost:9200/logs/_search?q=log.level:error&sort=@timestamp:desc'
+
+What it acknowledged is on disk and survives a crash. The address it listens on is written to DATA/http.addr, \
+which helps with port 0. SIGTERM stops it in order; a kill costs only a replay at the next start.";
+
+/// The command line.
 #[derive(Debug, Parser)]
-#[command(name = "logstored", version, verbatim_doc_comment)]
+#[command(name = "logstored", version, about = "The embedded log store: tantivy behind the Elasticsearch REST API", long_about = ABOUT)]
 pub struct Flags {
     /// The folder that holds the indices; it is made if missing, and used by one process at a time.
     #[arg(long, value_name = "DIR", default_value = "logstore-data")]
@@ -52,6 +56,9 @@ pub struct Flags {
     /// Most bulk requests at once; beyond it the answer is 429, and the client waits and sends again.
     #[arg(long, value_name = "N", default_value_t = Limits::default().max_bulk_in_flight, help_heading = "Limits")]
     pub max_bulk_in_flight: usize,
+    /// Most bytes of bulk requests at once, as they come in; beyond it the answer is 429.
+    #[arg(long, value_name = "BYTES", default_value_t = Limits::default().max_bulk_bytes, help_heading = "Limits")]
+    pub max_bulk_bytes: usize,
     /// Most searches at once; 64 times as many may wait, beyond that the answer is 429.
     #[arg(long, value_name = "N", default_value_t = Limits::default().max_search_in_flight, help_heading = "Limits")]
     pub max_search_in_flight: usize,
@@ -95,6 +102,12 @@ impl Flags {
                 self.writer_memory, self.writer_threads
             ));
         }
+        if self.max_bulk_bytes < self.max_content_length {
+            return Err(format!(
+                "--max-bulk-bytes {} is less than --max-content-length {}: one full request would never fit",
+                self.max_bulk_bytes, self.max_content_length
+            ));
+        }
         for (flag, value) in [
             ("--max-bulk-in-flight", self.max_bulk_in_flight),
             ("--max-search-in-flight", self.max_search_in_flight),
@@ -110,6 +123,7 @@ impl Flags {
             max_buckets: self.max_buckets,
             max_result_window: self.max_result_window,
             max_bulk_in_flight: self.max_bulk_in_flight,
+            max_bulk_bytes: self.max_bulk_bytes,
             max_search_in_flight: self.max_search_in_flight,
             max_fields: self.max_fields,
             writer_memory: self.writer_memory,

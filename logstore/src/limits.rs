@@ -13,7 +13,9 @@ pub struct Limits {
     pub max_result_window: usize,
     /// Most bulk requests worked on at once; beyond it the answer is 429.
     pub max_bulk_in_flight: usize,
-    /// Most searches worked on at once; beyond `8 x` this many waiting, the answer is 429.
+    /// Most bytes of bulk requests held at once; beyond it the answer is 429.
+    pub max_bulk_bytes: usize,
+    /// Most searches worked on at once; beyond 64 times as many waiting, the answer is 429.
     pub max_search_in_flight: usize,
     /// Most mapped fields of an index.
     pub max_fields: usize,
@@ -39,6 +41,7 @@ impl Default for Limits {
             max_buckets: 65_536,
             max_result_window: 10_000,
             max_bulk_in_flight: 64,
+            max_bulk_bytes: 512 << 20,
             max_search_in_flight: cores.max(2),
             max_fields: 1_000,
             writer_memory: 128 << 20,

@@ -156,7 +156,7 @@ impl Meter {
     fn applies(&self, count: Count) -> bool {
         let of_source = (count as usize) < Count::Restored as usize;
         match self.kind {
-            Kind::Source => of_source,
+            Kind::Source => of_source || count == Count::DroppedAtStop,
             Kind::Router => count == Count::DroppedNoRoute,
             Kind::Sink => !of_source && count != Count::DroppedNoRoute,
         }

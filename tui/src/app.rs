@@ -80,7 +80,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
         for cmd in update(&mut state, Event { at: now(), msg }) {
             match cmd {
                 Cmd::Quit => quit = true,
-                Cmd::Redraw => screen.terminal.clear()?,
+                Cmd::Redraw => screen.forget()?,
                 Cmd::Copy(text) => screen.copy(&text)?,
                 cmd => connections.execute(cmd),
             }

@@ -5,6 +5,7 @@ use std::io::{IsTerminal as _, Stdout, Write as _, stdin, stdout};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use crossterm::terminal::{Clear, ClearType};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 
@@ -44,6 +45,14 @@ impl Screen {
         // This also hangs itself into the panic hook: first the terminal is restored, then the report is printed.
         let terminal = ratatui::try_init()?;
         Ok(Self { terminal })
+    }
+
+    /// Forgets what is on the screen, so that the next frame draws all of it. Not `Terminal::clear`: that asks the
+    /// terminal where its cursor is, and the answer would be read as keys.
+    pub(crate) fn forget(&mut self) -> std::io::Result<()> {
+        crossterm::execute!(stdout(), Clear(ClearType::All))?;
+        self.terminal.swap_buffers();
+        Ok(())
     }
 
     /// Puts text on the clipboard, by the terminal's own means (OSC 52), which works over SSH too.

@@ -38,8 +38,11 @@ fn all_keys() -> Vec<Key> {
     keys
 }
 
+/// A name, and what leads there.
+type Scene = (&'static str, fn(&mut Stage));
+
 /// Every screen there is, with something on it.
-fn every_screen() -> Vec<(&'static str, fn(&mut Stage))> {
+fn every_screen() -> Vec<Scene> {
     vec![
         ("fleet", |_| {}),
         ("cluster", |stage| drop(stage.command("cluster guilds"))),
@@ -70,7 +73,7 @@ fn every_screen() -> Vec<(&'static str, fn(&mut Stage))> {
 }
 
 /// Sheets that were opened while writing was allowed.
-fn every_sheet() -> Vec<(&'static str, fn(&mut Stage))> {
+fn every_sheet() -> Vec<Scene> {
     vec![
         ("node", |stage| drop(stage.command("restart sessions-1"))),
         ("cluster", |stage| drop(stage.command("restart sessions"))),
@@ -282,6 +285,19 @@ fn a_heartbeat_alone_keeps_the_picture_live_and_silence_makes_it_stale() {
 }
 
 #[test]
+fn signs_of_life_do_not_keep_an_old_picture_live_for_ever() {
+    let mut stage = stage();
+    for _ in 0..9 {
+        stage.wait(1_000);
+        stage.send(Msg::Heartbeat);
+    }
+    assert_eq!(stage.state.freshness(), Freshness::Live);
+    stage.wait(1_000);
+    stage.send(Msg::Heartbeat);
+    assert_eq!(stage.state.freshness(), Freshness::Stale(10_000));
+}
+
+#[test]
 fn what_happened_while_the_stream_was_away_is_fetched() {
     let mut stage = stage();
     stage.send(Msg::Unreachable {
@@ -315,6 +331,12 @@ fn a_plan_is_not_an_operation() {
     plan.state = OperationState::Planned;
     stage.send(Msg::Operation(Box::new(plan)));
     assert!(stage.state.running().is_none());
+}
+
+#[test]
+fn an_operation_that_is_not_known_is_asked_for() {
+    let mut stage = stage();
+    assert_eq!(stage.command("op op_elsewhere"), [Cmd::FetchOperations]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 mod stage;
 
+use ratatui::style::Color;
 use stage::{Stage, audit, running_operation};
 use tui::key::Key;
 use tui::state::{Msg, Refusal};
@@ -27,6 +28,11 @@ fn picture(name: &str, play: impl Fn(&mut Stage)) {
     for (columns, rows) in SIZES {
         let mut stage = day(columns, rows);
         play(&mut stage);
+        let uncoloured = stage.buffer(MONO);
+        assert!(
+            uncoloured.content.iter().all(|cell| cell.fg == Color::Reset),
+            "{name} sets a colour in mono"
+        );
         for (kind, look) in [("colour", COLOR), ("mono", MONO)] {
             insta::assert_snapshot!(format!("{name}_{columns}x{rows}_{kind}"), stage.picture(look));
         }

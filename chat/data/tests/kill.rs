@@ -13,10 +13,13 @@ use std::sync::Arc;
 
 use chat_data::Writer;
 use chat_proto::{EventNumber, GuildId};
-use chat_store::{Embedded, Store, Written};
+use chat_store::{Embedded, Settings, Store, Written};
 use sample::{append, claim, create};
 
 const FOLDER: &str = "CHAT_DATA_KILL_TEST_FOLDER";
+/// Set when the child is to work as a small store does.
+const SMALL: &str = "CHAT_DATA_KILL_TEST_SMALL";
+
 const GUILDS: u64 = 8;
 const LIVES: u64 = 6;
 
@@ -59,6 +62,7 @@ fn live_and_die(folder: &Path, life: u64) -> Vec<(u64, u64)> {
             "--nocapture",
         ])
         .env(FOLDER, folder)
+        .envs(life.is_multiple_of(2).then_some((SMALL, "1")))
         .stdout(Stdio::piped())
         .spawn()
         .expect("it can run itself");
@@ -86,7 +90,13 @@ async fn appends_until_it_is_killed() {
     let Some(folder) = std::env::var_os(FOLDER) else {
         return;
     };
-    let store = Arc::new(Embedded::open(Path::new(&folder)).unwrap());
+    // Every other life works as a large store does.
+    let small = std::env::var_os(SMALL).is_some();
+    let settings = Settings {
+        quick_repair_from_bytes: if small { u64::MAX } else { 0 },
+        ..Settings::default()
+    };
+    let store = Arc::new(Embedded::open_with(Path::new(&folder), settings).unwrap());
     let writer = Arc::new(Writer::start(store.clone(), |_| {}).unwrap());
     let mut guilds = tokio::task::JoinSet::new();
     for guild in 1..=GUILDS {

@@ -18,7 +18,7 @@ use chat_proto::service::guilds::NewMessage;
 use chat_proto::{ChannelId, Epoch, EventKind, EventNumber, GuildId, MessageId};
 
 use crate::compose::{self, Draft};
-use crate::repeats::{Known, LATE_MS, Repeats};
+use crate::repeats::{Known, LATE_MS, Repeats, SKEW_MS};
 use crate::window::{Sight, Window, weight};
 
 /// Events that may wait for the next batch; a full queue refuses, and the sender tries again.
@@ -100,10 +100,11 @@ impl<W> Ledger<W> {
             None => last == EventNumber(0),
         };
         if !complete {
-            // Whatever came before the first one here was written before it, so its id was made before this:
+            // Whatever is not here was written before the first that is, and before now: so was its id made.
             let first = recent.iter().find_map(created);
-            let before_ms = first.map_or(now_ms, |message| message.id.unix_ms());
-            ledger.repeats.forget_until(before_ms + LATE_MS);
+            let first_ms = first.map_or(now_ms, |message| message.id.unix_ms());
+            let before_ms = (first_ms + LATE_MS).min(now_ms + SKEW_MS);
+            ledger.repeats.forget_until(before_ms);
         }
         for stored in recent {
             if let Some(message) = created(&stored) {
@@ -133,6 +134,11 @@ impl<W> Ledger<W> {
     /// The newest durable events.
     pub(crate) fn window(&self) -> &Window {
         &self.window
+    }
+
+    /// Forgets what is too old to be repeated.
+    pub(crate) fn sweep(&mut self, now_ms: u64) {
+        self.repeats.sweep(now_ms);
     }
 
     /// Whether everything is durable.

@@ -13,7 +13,7 @@ use lifecycle::CancellationToken;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::task::TaskTracker;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::guild;
 use crate::journal::{Journal, Reach};
@@ -51,6 +51,7 @@ struct Inner {
     hand_overs_or_wait: Semaphore,
     loaded: AtomicU64,
     handed_over: AtomicU64,
+    fenced: AtomicU64,
 }
 
 /// A guild's place in the registry: given back when its task ends, however it ends.
@@ -74,6 +75,7 @@ impl Registry {
             hand_overs_or_wait: Semaphore::new(HAND_OVERS),
             loaded: AtomicU64::new(0),
             handed_over: AtomicU64::new(0),
+            fenced: AtomicU64::new(0),
             node,
         };
         Self {
@@ -148,6 +150,10 @@ impl Registry {
         self.inner.handed_over.fetch_add(1, Ordering::Relaxed);
     }
 
+    pub(crate) fn count_fenced(&self) {
+        self.inner.fenced.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Tells how many guilds came and went, until the registry finishes.
     pub(crate) fn report(&self) {
         let registry = self.clone();
@@ -163,6 +169,16 @@ impl Registry {
                     info!(
                         event.action = "guilds-moved",
                         loaded, handed_over, "guilds loaded or handed over"
+                    );
+                }
+                let fenced = registry.inner.fenced.swap(0, Ordering::Relaxed);
+                if fenced > 0 {
+                    let generation = registry.inner.node.view().generation().0;
+                    warn!(
+                        event.action = "claims-refused",
+                        claims = fenced,
+                        generation,
+                        "data has seen newer generations than this node, its claims are refused"
                     );
                 }
                 if ended {

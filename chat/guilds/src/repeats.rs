@@ -17,6 +17,9 @@ const REMEMBERED: usize = 1 << 16;
 /// differ.
 pub(crate) const LATE_MS: u64 = 20 * 1000;
 
+/// How far the clocks of two machines may be apart.
+pub(crate) const SKEW_MS: u64 = 5 * 1000;
+
 /// The messages that are known.
 #[derive(Debug, Default)]
 pub(crate) struct Repeats {
@@ -77,6 +80,14 @@ impl Repeats {
         self.by_id.insert(message, seen);
         self.order.push_back((message, nonce));
         self.expire(at_ms);
+    }
+
+    /// Forgets what is too old, and gives its memory back.
+    pub(crate) fn sweep(&mut self, now_ms: u64) {
+        self.expire(now_ms);
+        self.by_id.shrink_to(self.order.len() * 2);
+        self.by_nonce.shrink_to(self.order.len() * 2);
+        self.order.shrink_to(self.order.len() * 2);
     }
 
     /// Looks for the id, then for the nonce when there is one to be looked for.

@@ -14,8 +14,11 @@ const CHANNELS: usize = 500;
 /// Members of a guild: its record travels in one frame.
 const MEMBERS: usize = 50_000;
 
-/// Text of a message in bytes. What clients may send is the api's rule; this one protects the batch.
+/// Text of a message in bytes. What clients may send is the api's rule; these protect the batch.
 const CONTENT_BYTES: usize = 32 << 10;
+
+/// Any other text in bytes: a name, a topic, a nonce.
+const TEXT_BYTES: usize = 4 << 10;
 
 /// The roster.
 #[derive(Debug)]
@@ -78,7 +81,9 @@ impl Roster {
 
     pub(crate) fn may_send(&self, new: &NewMessage) -> Result<(), Refusal> {
         self.may_write(new.author.id, new.channel)?;
-        fits(&new.content)
+        fits("content", &new.content, CONTENT_BYTES)?;
+        fits("name", &new.author.name, TEXT_BYTES)?;
+        fits("nonce", new.nonce.as_deref().unwrap_or(""), TEXT_BYTES)
     }
 
     pub(crate) fn may_write(&self, user: UserId, channel: ChannelId) -> Result<(), Refusal> {
@@ -93,7 +98,7 @@ impl Roster {
         if message.author.id != by {
             return Err(forbidden("only its author may edit a message"));
         }
-        fits(content)
+        fits("content", content, CONTENT_BYTES)
     }
 
     pub(crate) fn may_delete(&self, by: UserId, message: &Message) -> Result<(), Refusal> {
@@ -106,25 +111,26 @@ impl Roster {
         Ok(())
     }
 
-    pub(crate) fn may_create_channel(&self, by: UserId) -> Result<(), Refusal> {
+    pub(crate) fn may_create_channel(&self, by: UserId, channel: &ChannelRecord) -> Result<(), Refusal> {
         if by != self.owner {
             return Err(forbidden("only the guild's owner may create a channel"));
         }
         if self.channels.len() >= CHANNELS {
             return Err(invalid(format!("a guild has at most {CHANNELS} channels")));
         }
-        Ok(())
+        fits("name", &channel.name, TEXT_BYTES)?;
+        fits("topic", channel.topic.as_deref().unwrap_or(""), TEXT_BYTES)
     }
 
     /// `by` is `None` for the operator.
-    pub(crate) fn may_add_member(&self, by: Option<UserId>, user: UserId) -> Result<(), Refusal> {
-        if by.is_some_and(|by| by != self.owner && by != user) {
+    pub(crate) fn may_add_member(&self, by: Option<UserId>, user: &User) -> Result<(), Refusal> {
+        if by.is_some_and(|by| by != self.owner && by != user.id) {
             return Err(forbidden("only the guild's owner may add somebody else"));
         }
         if self.members.len() >= MEMBERS {
             return Err(invalid(format!("a guild has at most {MEMBERS} members")));
         }
-        Ok(())
+        fits("name", &user.name, TEXT_BYTES)
     }
 
     pub(crate) fn may_remove_member(&self, by: Option<UserId>, user: UserId) -> Result<(), Refusal> {
@@ -146,11 +152,11 @@ impl Roster {
     }
 }
 
-fn fits(content: &str) -> Result<(), Refusal> {
-    if content.len() > CONTENT_BYTES {
+fn fits(what: &str, text: &str, limit: usize) -> Result<(), Refusal> {
+    if text.len() > limit {
         return Err(invalid(format!(
-            "a message has at most {CONTENT_BYTES} bytes, not {}",
-            content.len()
+            "{what} has at most {limit} bytes, not {}",
+            text.len()
         )));
     }
     Ok(())
@@ -202,9 +208,9 @@ mod tests {
     #[test]
     fn only_the_owner_or_the_one_concerned_changes_membership_and_the_owner_stays() {
         let roster = roster();
-        assert!(roster.may_add_member(Some(UserId(2)), UserId(3)).is_err());
-        assert!(roster.may_add_member(Some(UserId(3)), UserId(3)).is_ok());
-        assert!(roster.may_add_member(None, UserId(3)).is_ok());
+        assert!(roster.may_add_member(Some(UserId(2)), &user(3)).is_err());
+        assert!(roster.may_add_member(Some(UserId(3)), &user(3)).is_ok());
+        assert!(roster.may_add_member(None, &user(3)).is_ok());
         assert!(roster.may_remove_member(Some(UserId(1)), UserId(2)).is_ok());
         assert!(roster.may_remove_member(Some(UserId(3)), UserId(2)).is_err());
         assert!(roster.may_remove_member(None, UserId(1)).is_err());

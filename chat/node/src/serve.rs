@@ -113,8 +113,7 @@ impl<S: Service> Caller<S> {
         let queued = self.queue(payload);
         if matches!(queued, Err(PushFailed::Full)) {
             metrics::counter!("loqui_slow_peers_total").increment(1);
-            self.peer
-                .close(loqui::Code::Normal, "queue full: subscribe again");
+            self.close("queue full: subscribe again");
         }
         queued
     }
@@ -122,6 +121,11 @@ impl<S: Service> Caller<S> {
     /// Whether the connection is ending or has ended.
     pub fn is_closed(&self) -> bool {
         self.peer.is_closed()
+    }
+
+    /// Ends the connection: its node connects and subscribes again.
+    pub fn close(&self, reason: &str) {
+        self.peer.close(loqui::Code::Normal, reason);
     }
 
     fn queue(&self, payload: Bytes) -> Result<(), PushFailed> {

@@ -7,11 +7,12 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use chat_proto::{SessionId, UserId};
 use tokio::sync::Notify;
 
-use crate::limits::{FLUSH_FRAMES, LAG_LIFE, PUMP_PAUSE};
+use crate::limits::{FLUSH_FRAMES, PUMP_PAUSE};
 use crate::session::{Flush, Session};
 use crate::wire::Wire;
 
@@ -101,19 +102,17 @@ impl<W: Wire> Pump<W> {
 
     /// Gives every lagging session a turn. Returns whether some gateway had no room.
     pub(crate) fn turn(&self) -> bool {
-        let turns = std::mem::take(&mut *self.lagging.lock().unwrap_or_else(PoisonError::into_inner));
-        self.depth.store(0, Ordering::Relaxed);
+        let turns = {
+            let mut lagging = self.lagging.lock().unwrap_or_else(PoisonError::into_inner);
+            // Under the lock, so that it cannot undo what an `add` has stored.
+            self.depth.store(0, Ordering::Relaxed);
+            std::mem::take(&mut *lagging)
+        };
         let mut full = false;
         for cell in turns.into_values() {
             cell.with(|session| {
                 full |= session.flush(FLUSH_FRAMES) == Flush::Full;
-                if session
-                    .full_since()
-                    .is_some_and(|since| since.elapsed() > LAG_LIFE)
-                {
-                    metrics::counter!("sessions_shed_total", "reason" => "gateway-slow").increment(1);
-                    session.detach(std::time::Instant::now());
-                }
+                session.shed_if_stuck(Instant::now());
             });
         }
         full

@@ -1,7 +1,7 @@
 //! sessions: what a client's session is, apart from its socket: intents, `s`, the outbox.
 //!
-//! Events come from the owners of guilds, one subscription a guild and node ([`feed`]), and go to the sessions
-//! ([`session`]), which push them to their gateways as frames. Everything dedups by number, so death, hand-over and
+//! Events come from the owners of guilds, one subscription a guild and node (`feed`), and go to the sessions
+//! (`session`), which push them to their gateways as frames. Everything dedups by number, so death, hand-over and
 //! slowness of either side are one path: subscribe again, attach again.
 //!
 //! | module | what it is |
@@ -9,7 +9,7 @@
 //! | `session`, `outbox` | a session as a state machine, without IO |
 //! | `cell`, `registry` | sessions behind their locks, by id; the pump of those that lag |
 //! | `feed` | how a guild's events reach this node's sessions |
-//! | `service` | the requests of gateways and peers |
+//! | `service`, `requests` | the node's sessions; what gateways and peers ask |
 //! | `hand_off`, `sweep` | sessions that belong elsewhere; sessions that are over |
 //! | `register`, `news` | to and from presence |
 //! | `dispatch`, `wire`, `limits` | dispatch bodies; a gateway's connection; every bound by name |
@@ -25,6 +25,7 @@ mod news;
 mod outbox;
 mod register;
 mod registry;
+mod requests;
 mod service;
 mod session;
 #[cfg(test)]
@@ -62,7 +63,7 @@ pub async fn run(mut shell: Shell) -> anyhow::Result<()> {
     tasks.spawn(registrar.run(gone, service.stopped()));
     node.set_ready();
 
-    let front = Arc::new(service::Front(service.clone()));
+    let front = Arc::new(requests::Front(service.clone()));
     chat_node::serve::<Sessions, _>(&node, listener, front).await?;
 
     service.finish().await;

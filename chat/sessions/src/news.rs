@@ -7,6 +7,7 @@ use chat_proto::service::presence::{News, Presence, Push};
 
 use crate::dispatch::in_shard;
 use crate::service::Service;
+use crate::session::Position;
 
 /// Takes the pushes of presence for a service.
 #[derive(Debug)]
@@ -20,6 +21,11 @@ impl Receive<Presence> for Newsstand {
         let Some(cell) = service.registry.get(&id) else {
             return;
         };
+        if cell.with(|session| session.is_frozen()) {
+            // It takes nothing now. If its hand-over fails, its guilds are read again.
+            service.reconcile(cell);
+            return;
+        }
         let changed = match news {
             News::GuildJoined { guild } => {
                 let joined =
@@ -30,7 +36,10 @@ impl Receive<Presence> for Newsstand {
                 joined
             }
             News::GuildLeft { guild } => {
-                let left = cell.with(|session| session.leave_guild(guild));
+                // One that takes the guild's events leaves at the very event that says so, after all before it.
+                let left = cell.with(|session| {
+                    session.position(guild) == Position::Awaited && session.leave_guild(guild)
+                });
                 if left {
                     service.feeds.leave(guild, cell).await;
                 }

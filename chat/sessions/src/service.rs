@@ -1,16 +1,16 @@
-//! What a sessions node does with the requests of gateways and peers.
+//! A sessions node: its sessions and what runs around them. How sessions come, go and are found.
 //!
-//! Each request finds its session and changes it under its lock; what has to wait (reading a user's guilds,
-//! joining feeds) is done before or after, never under it.
+//! A session is changed under its lock; what has to wait (reading a user's guilds, joining feeds) is done before or
+//! after, never under it. What it is asked: [`crate::requests`].
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use chat_node::{Caller, Node, Serve, View};
+use chat_node::{Caller, Node, View};
 use chat_proto::service::Refusal;
 use chat_proto::service::data::{self, Data};
-use chat_proto::service::sessions::{Ask, Push, Reply, Request, SessionState, Sessions, Start};
-use chat_proto::{Cluster, EventNumber, GuildId, SessionId, UserId};
+use chat_proto::service::sessions::Sessions;
+use chat_proto::{Cluster, GuildId, SessionId, UserId};
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -21,7 +21,6 @@ use crate::dispatch::in_shard;
 use crate::feed::Feeds;
 use crate::limits::{
     ARRIVAL_POLL, ARRIVAL_WAIT, ARRIVAL_WINDOW, FLUSH_FRAMES, GUILDS_CALL, RECONCILE_CALLS, RECONCILE_PAUSE,
-    VIEW_WAIT,
 };
 use crate::register::Registrar;
 use crate::registry::Registry;
@@ -70,190 +69,10 @@ impl Service {
         })
     }
 
-    async fn start(
-        self: &Arc<Self>,
-        from: &Caller<Sessions>,
-        start: Start,
-        view: &View,
-    ) -> Result<Reply, Refusal> {
-        self.check_owner(&start.session, view)?;
-        if let Some(cell) = self.registry.get(&start.session) {
-            // The gateway asks again because it got no answer: what it got of the frames it drops by `seq`.
-            let again = cell.with(|session| {
-                let same =
-                    session.start().user.id == start.user.id && !session.is_over() && !session.is_frozen();
-                same && session.attach(from.clone(), 0).is_ok() && {
-                    session.flush(FLUSH_FRAMES);
-                    true
-                }
-            });
-            if again {
-                return Ok(Reply::Done);
-            }
-        }
-        let mut guilds = self.user_guilds(start.user.id).await?;
-        guilds.retain(|guild| in_shard(*guild, start.shard));
-        let session = Session::begin(start, &guilds, Instant::now());
-        self.admit(session, Some((from, 0)));
-        Ok(Reply::Done)
-    }
-
-    async fn resume(
-        self: &Arc<Self>,
-        from: &Caller<Sessions>,
-        id: &SessionId,
-        user: UserId,
-        seq: u64,
-    ) -> Result<Reply, Refusal> {
-        let counted =
-            |result: &'static str| metrics::counter!("gateway_resume_total", "result" => result).increment(1);
-        let Some(cell) = self.arriving(id).await else {
-            counted("unknown");
-            return Err(self.absent(id));
-        };
-        let resumed = cell.with(|session| {
-            if session.is_frozen() {
-                return Err(handing_over());
-            }
-            if session.is_over() || session.start().user.id != user {
-                counted("unknown");
-                return Err(Refusal::not_found("Session"));
-            }
-            match session.resume(from.clone(), seq) {
-                Ok(before) => {
-                    session.flush(FLUSH_FRAMES);
-                    Ok(before)
-                }
-                // Its client starts over: nobody will ask for this session again.
-                Err(_) => {
-                    counted("out-of-reach");
-                    session.close();
-                    Err(Refusal::not_found("Session"))
-                }
-            }
-        });
-        if cell.with(|session| session.is_over()) {
-            self.retire(&cell, true);
-        }
-        if let Some(before) = resumed?
-            && before.node() != from.node()
-        {
-            let ended = Push::Ended {
-                session: id.clone(),
-                reason: "resumed at another gateway".to_owned(),
-            };
-            // That gateway may well be gone: then there is nobody to tell.
-            drop(before.try_push(&ended));
-        }
-        counted("resumed");
-        Ok(Reply::Done)
-    }
-
-    fn attach(&self, from: &Caller<Sessions>, id: &SessionId, seq: u64) -> Result<Reply, Refusal> {
-        let cell = self.held(id)?;
-        let attached = cell.with(|session| {
-            session.attach(from.clone(), seq).map(|before| {
-                drop(before);
-                session.flush(FLUSH_FRAMES)
-            })
-        });
-        match attached {
-            Ok(_) => Ok(Reply::Done),
-            Err(_) => {
-                metrics::counter!("session_attach_refused_total").increment(1);
-                Err(Refusal::not_found("Session"))
-            }
-        }
-    }
-
-    async fn rebuild(
-        self: &Arc<Self>,
-        from: &Caller<Sessions>,
-        start: Start,
-        seq: u64,
-        cursors: Vec<(GuildId, EventNumber)>,
-        view: &View,
-    ) -> Result<Reply, Refusal> {
-        if seq == 0 {
-            return self.start(from, start, view).await;
-        }
-        self.check_owner(&start.session, view)?;
-        if let Some(cell) = self.registry.get(&start.session) {
-            // Only the connection broke: the session is still here, with an outbox that a rebuilt one would lack.
-            let goes_on = cell.with(|session| {
-                let fits = session.start().user.id == start.user.id && session.continues(seq, &cursors);
-                fits && session.attach(from.clone(), seq).is_ok() && {
-                    session.set_status(start.status.clone());
-                    session.flush(FLUSH_FRAMES);
-                    true
-                }
-            });
-            if goes_on {
-                return Ok(Reply::Done);
-            }
-        }
-        metrics::counter!("sessions_rebuilt_total").increment(1);
-        let session = Session::rebuild(start, seq, &cursors, Instant::now());
-        let cell = self.admit(session, Some((from, seq)));
-        self.reconcile(cell);
-        Ok(Reply::Done)
-    }
-
-    fn detach(&self, from: &Caller<Sessions>, id: &SessionId, end: bool) -> Result<Reply, Refusal> {
-        let cell = self.held(id)?;
-        let over = cell.with(|session| {
-            let elsewhere = session.wire().is_some_and(|wire| wire.node() != from.node());
-            if elsewhere {
-                // The client is back already, through another gateway.
-                return false;
-            }
-            session.detach(Instant::now());
-            if end {
-                session.close();
-            }
-            end
-        });
-        if over {
-            self.retire(&cell, true);
-        }
-        Ok(Reply::Done)
-    }
-
-    fn set_presence(&self, id: &SessionId, status: String) -> Result<Reply, Refusal> {
-        if !matches!(
-            status.as_str(),
-            "online" | "idle" | "dnd" | "invisible" | "offline"
-        ) {
-            let reason = format!("there is no status '{status}'");
-            return Err(Refusal::Invalid { reason });
-        }
-        self.held(id)?.with(|session| session.set_status(status));
-        self.registrar.changed();
-        Ok(Reply::Done)
-    }
-
-    /// Sessions from a peer: their feeds run from now on, and their gateways are about to attach.
-    fn take_over(self: &Arc<Self>, states: Vec<SessionState>, view: &View) -> Result<Reply, Refusal> {
-        for state in &states {
-            self.check_owner(&state.start.session, view)?;
-        }
-        for state in states {
-            let cell = Cell::new(Session::restore(state, Instant::now()), self.pump.clone());
-            let stays = |there: &Held| there.with(|session| !session.is_provisional() && !session.is_over());
-            // One that has been attached here is newer than what its old node knows.
-            if let Ok(before) = self.registry.insert_unless(cell.clone(), stays) {
-                self.settle(&cell, before);
-                self.reconcile(cell);
-            }
-        }
-        self.holds_changed();
-        Ok(Reply::Done)
-    }
-
     // --- sessions come and go ---
 
     /// Puts a session in, attached to its gateway, in the place of one of the same id.
-    fn admit(
+    pub(crate) fn admit(
         self: &Arc<Self>,
         mut session: Session<Caller<Sessions>>,
         gateway: Option<(&Caller<Sessions>, u64)>,
@@ -263,6 +82,10 @@ impl Service {
             drop(session.attach(from.clone(), seq));
         }
         let cell = Cell::new(session, self.pump.clone());
+        // Silent before the new one speaks: both have the same id.
+        if let Some(before) = self.registry.get(cell.id()) {
+            before.with(Session::close);
+        }
         let before = self.registry.insert(cell.clone());
         cell.with(|session| session.flush(FLUSH_FRAMES));
         self.settle(&cell, before);
@@ -271,7 +94,7 @@ impl Service {
     }
 
     /// What follows from a session being put in.
-    fn settle(self: &Arc<Self>, cell: &Held, before: Option<Held>) {
+    pub(crate) fn settle(self: &Arc<Self>, cell: &Held, before: Option<Held>) {
         if let Some(before) = before {
             before.with(Session::close);
             self.leave_feeds(before);
@@ -324,15 +147,17 @@ impl Service {
             return;
         };
         loop {
-            let (gone, revision, shard) = cell.with(|session| {
-                (
-                    session.is_over() || session.is_frozen(),
-                    session.revision(),
-                    session.start().shard,
-                )
+            let (over, frozen, revision, shard) = cell.with(|session| {
+                let shard = session.start().shard;
+                (session.is_over(), session.is_frozen(), session.revision(), shard)
             });
-            if gone {
+            if over {
                 return;
+            }
+            if frozen {
+                // Either it will be over here, or it goes on here and is to be made whole.
+                tokio::time::sleep(RECONCILE_PAUSE).await;
+                continue;
             }
             let mut guilds = match self.user_guilds(cell.user()).await {
                 Ok(guilds) => guilds,
@@ -344,8 +169,10 @@ impl Service {
             };
             guilds.retain(|guild| in_shard(*guild, shard));
             // News that came while data was asked may be newer than its answer: ask again.
-            let changes =
-                cell.with(|session| (session.revision() == revision).then(|| session.reconcile(&guilds)));
+            let changes = cell.with(|session| {
+                let same = session.revision() == revision && !session.is_frozen();
+                same.then(|| session.reconcile(&guilds))
+            });
             let Some((new, left)) = changes else { continue };
             for guild in new {
                 self.feeds.join(guild, cell.clone()).await;
@@ -368,7 +195,7 @@ impl Service {
     // --- finding ---
 
     /// The session, if it is here and not on its way to a peer.
-    fn held(&self, id: &SessionId) -> Result<Held, Refusal> {
+    pub(crate) fn held(&self, id: &SessionId) -> Result<Held, Refusal> {
         let cell = self.registry.get(id).ok_or_else(|| self.absent(id))?;
         cell.with(|session| match (session.is_over(), session.is_frozen()) {
             (true, _) => Err(Refusal::not_found("Session")),
@@ -379,7 +206,7 @@ impl Service {
     }
 
     /// The session, also when it is only just arriving from a peer that hands it over.
-    async fn arriving(&self, id: &SessionId) -> Option<Held> {
+    pub(crate) async fn arriving(&self, id: &SessionId) -> Option<Held> {
         let deadline = tokio::time::Instant::now() + ARRIVAL_WAIT;
         loop {
             if let Some(cell) = self.registry.get(id) {
@@ -399,7 +226,7 @@ impl Service {
         }
     }
 
-    fn check_owner(&self, id: &SessionId, view: &View) -> Result<(), Refusal> {
+    pub(crate) fn check_owner(&self, id: &SessionId, view: &View) -> Result<(), Refusal> {
         if view.owns(Cluster::Sessions, id.as_str(), self.node.name()) {
             Ok(())
         } else {
@@ -409,14 +236,14 @@ impl Service {
     }
 
     /// Why there is no such session here.
-    fn absent(&self, id: &SessionId) -> Refusal {
+    pub(crate) fn absent(&self, id: &SessionId) -> Refusal {
         match self.check_owner(id, &self.node.view()) {
             Ok(()) => Refusal::not_found("Session"),
             Err(not_owner) => not_owner,
         }
     }
 
-    async fn user_guilds(&self, user: UserId) -> Result<Vec<GuildId>, Refusal> {
+    pub(crate) async fn user_guilds(&self, user: UserId) -> Result<Vec<GuildId>, Refusal> {
         let key = user.to_string();
         let make = |_: &View| data::Request::ReadUserGuilds { user };
         match self.node.call_owner::<Data>(&key, GUILDS_CALL, make).await {
@@ -452,36 +279,6 @@ impl Service {
     }
 }
 
-fn handing_over() -> Refusal {
+pub(crate) fn handing_over() -> Refusal {
     Refusal::unavailable("the session is being handed over")
-}
-
-/// The service as the node shell calls it.
-#[derive(Debug)]
-pub(crate) struct Front(pub(crate) Arc<Service>);
-
-impl Serve<Sessions> for Front {
-    async fn request(&self, from: &Caller<Sessions>, request: Request) -> Result<Reply, Refusal> {
-        let service = &self.0;
-        let view = service.node.wait_for(request.generation, VIEW_WAIT).await;
-        match request.ask {
-            Ask::Start(start) => service.start(from, start, &view).await,
-            Ask::Resume { session, user, seq } => service.resume(from, &session, user, seq).await,
-            Ask::Attach { session, seq } => service.attach(from, &session, seq),
-            Ask::Rebuild { start, seq, cursors } => service.rebuild(from, start, seq, cursors, &view).await,
-            Ask::Detach { session, end } => service.detach(from, &session, end),
-            Ask::SetPresence { session, status } => service.set_presence(&session, status),
-            Ask::HandOff { sessions } => service.take_over(sessions, &view),
-        }
-    }
-
-    fn closed(&self, from: &Caller<Sessions>) {
-        for cell in self.0.registry.all() {
-            cell.with(|session| {
-                if session.wire().is_some_and(|wire| wire.id() == from.id()) {
-                    session.detach(Instant::now());
-                }
-            });
-        }
-    }
 }

@@ -9,6 +9,9 @@ pub(crate) trait Wire: Send + 'static {
     /// Which gateway node.
     fn node(&self) -> &NodeName;
 
+    /// Ends the connection: the gateway connects again and attaches its sessions.
+    fn close(&self, reason: &str);
+
     /// Queues a push.
     fn push(&self, push: &Push) -> Result<(), Refused>;
 }
@@ -25,6 +28,10 @@ pub(crate) enum Refused {
 impl Wire for Caller<Sessions> {
     fn node(&self) -> &NodeName {
         Self::node(self)
+    }
+
+    fn close(&self, reason: &str) {
+        Self::close(self, reason);
     }
 
     fn push(&self, push: &Push) -> Result<(), Refused> {

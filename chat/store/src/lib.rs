@@ -14,6 +14,6 @@ pub mod embedded;
 mod error;
 mod store;
 
-pub use embedded::Embedded;
+pub use embedded::{Embedded, Settings};
 pub use error::StoreError;
 pub use store::{EventPage, Store, Write, Written};

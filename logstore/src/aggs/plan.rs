@@ -270,3 +270,89 @@ fn query_span(field: &Field, query: &Query, now: Millis) -> (Option<Millis>, Opt
         _ => (None, None),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::date::format;
+    use crate::date::parse::{DEFAULT_FORMATS, parse};
+
+    fn histogram(interval: Interval) -> DateHistogram {
+        // Central European time by its rule, so that no time zone database is needed.
+        let zone = jiff::tz::TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").unwrap();
+        DateHistogram {
+            field: "t".into(),
+            interval,
+            zone: Zone::Named(zone),
+            offset: 0,
+            format: None,
+            min_doc_count: 0,
+            extended_bounds: None,
+            hard_bounds: None,
+            keyed: false,
+            descending: false,
+        }
+    }
+
+    fn cut(interval: Interval, from: &str, to: &str) -> Vec<String> {
+        let at = |text| parse(text, DEFAULT_FORMATS, &Zone::UTC).unwrap().start;
+        let edges = edges(&histogram(interval), at(from), at(to), &Limits::default()).unwrap();
+        edges.into_iter().map(format::iso).collect()
+    }
+
+    #[test]
+    fn days_are_cut_at_local_midnight_across_the_end_of_summer_time() {
+        let edges = cut(
+            Interval::Calendar(Unit::Day),
+            "2026-10-24T12:00:00Z",
+            "2026-10-26T12:00:00Z",
+        );
+        assert_eq!(
+            edges,
+            [
+                "2026-10-23T22:00:00.000Z",
+                "2026-10-24T22:00:00.000Z",
+                "2026-10-25T23:00:00.000Z",
+                "2026-10-26T23:00:00.000Z"
+            ]
+        );
+    }
+
+    #[test]
+    fn months_and_quarters_are_those_of_the_calendar() {
+        let months = cut(
+            Interval::Calendar(Unit::Month),
+            "2026-01-31T12:00:00Z",
+            "2026-03-01T12:00:00Z",
+        );
+        assert_eq!(
+            months,
+            [
+                "2025-12-31T23:00:00.000Z",
+                "2026-01-31T23:00:00.000Z",
+                "2026-02-28T23:00:00.000Z",
+                "2026-03-31T22:00:00.000Z"
+            ]
+        );
+        assert_eq!(
+            cut(Interval::Calendar(Unit::Quarter), "2026-05-01", "2026-05-02").len(),
+            2
+        );
+    }
+
+    #[test]
+    fn more_edges_than_buckets_are_refused() {
+        let limits = Limits {
+            max_buckets: 10,
+            ..Limits::default()
+        };
+        let error = edges(
+            &histogram(Interval::Calendar(Unit::Day)),
+            0,
+            100 * 86_400_000,
+            &limits,
+        )
+        .unwrap_err();
+        assert_eq!(error.kind, "too_many_buckets_exception");
+    }
+}

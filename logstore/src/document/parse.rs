@@ -4,7 +4,7 @@
 //! each leaf up in the mapping. A path the mapping does not know is learnt into an overlay, which the index
 //! merges into its mapping after the batch ([`Parser::into_learnt`]). A document that fails teaches nothing.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -23,7 +23,10 @@ pub struct Parser<'m> {
     max_fields: usize,
     learnt: HashMap<Arc<str>, Arc<Field>>,
     order: Vec<Arc<Field>>,
+    /// Fields and multi-fields learnt.
     learnt_size: usize,
+    /// Objects that learnt fields lie in.
+    objects: HashSet<String>,
 }
 
 struct Walk<'p, 'm> {
@@ -47,6 +50,7 @@ impl<'m> Parser<'m> {
             learnt: HashMap::new(),
             order: Vec::new(),
             learnt_size: 0,
+            objects: HashSet::new(),
         }
     }
 
@@ -66,7 +70,7 @@ impl<'m> Parser<'m> {
         let outcome = json.deserialize_map(&mut walk).and_then(|()| json.end());
         let (error, out) = (walk.error, walk.out);
         match (outcome, error) {
-            (Ok(()), None) => return Ok(out),
+            (Ok(()), None) => Ok(out),
             (_, Some(error)) => {
                 self.forget(known, size);
                 Err(error)
@@ -91,6 +95,23 @@ impl<'m> Parser<'m> {
             self.learnt.remove(&field.path);
         }
         self.learnt_size = size;
+        self.objects.clear();
+        for field in self.order.clone() {
+            self.note_parents(&field.path);
+        }
+    }
+
+    fn note_parents(&mut self, path: &str) {
+        for (at, _) in path.match_indices('.') {
+            let parent = &path[..at];
+            if !self.mapping.objects.contains_key(parent) && !self.objects.contains(parent) {
+                self.objects.insert(parent.to_owned());
+            }
+        }
+    }
+
+    fn is_object(&self, path: &str) -> bool {
+        self.mapping.objects.contains_key(path) || self.objects.contains(path)
     }
 
     fn lookup(&self, path: &str) -> Option<&Arc<Field>> {
@@ -122,7 +143,8 @@ impl<'m> Parser<'m> {
         }
         let field = learn::learn(self.mapping, path, seen)?;
         self.learnt_size += 1 + field.subfields.len();
-        if self.mapping.len() + self.learnt_size > self.max_fields {
+        self.note_parents(path);
+        if self.mapping.len() + self.learnt_size + self.objects.len() > self.max_fields {
             return Err(ApiError::argument(format!(
                 "Limit of total fields [{}] has been exceeded",
                 self.max_fields
@@ -158,7 +180,7 @@ impl Walk<'_, '_> {
         let field = match self.parser.lookup(&self.path) {
             Some(field) => Arc::clone(field),
             None => {
-                if self.parser.mapping.objects.contains_key(self.path.as_str()) {
+                if self.parser.is_object(&self.path) {
                     return Err(ApiError::mapper(format!(
                         "object mapping for [{0}] tried to parse field [{0}] as object, but found a concrete value",
                         self.path
@@ -372,6 +394,17 @@ mod tests {
         let learnt = parser.into_learnt();
         assert_eq!(learnt.len(), 1);
         assert_eq!(&*learnt[0].path, "other");
+    }
+
+    #[test]
+    fn a_field_cannot_be_a_leaf_and_an_object_in_either_order() {
+        let mapping = Mapping::default();
+        for (first, second) in [(r#"{"a": 1}"#, r#"{"a.b": 1}"#), (r#"{"a.b": 1}"#, r#"{"a": 1}"#)] {
+            let mut parser = Parser::new(&mapping, 1000);
+            parser.parse("1", first.as_bytes()).unwrap();
+            let error = parser.parse("2", second.as_bytes()).unwrap_err();
+            assert_eq!(error.kind, "mapper_parsing_exception", "{second} after {first}");
+        }
     }
 
     #[test]

@@ -13,11 +13,8 @@ fn collect<'a>(value: &'a Value, path: &str, found: &mut Vec<&'a Value>) {
     match value {
         Value::Array(list) => list.iter().for_each(|item| collect(item, path, found)),
         Value::Null => {}
-        leaf if path.is_empty() => {
-            if !leaf.is_object() {
-                found.push(leaf);
-            }
-        }
+        Value::Object(_) if path.is_empty() => {}
+        leaf if path.is_empty() => found.push(leaf),
         Value::Object(map) => {
             for (key, child) in map {
                 if key == path {

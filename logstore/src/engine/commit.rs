@@ -93,6 +93,7 @@ impl Index {
         if self.is_dirty() {
             self.commit(&mut guard)?;
         }
+        guard.ids = None;
         if let Some(tantivy) = guard.tantivy.take() {
             tantivy.wait_merging_threads()?;
             metrics::gauge!("logstore_open_writers").decrement(1);

@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use tantivy::{IndexReader, IndexWriter, ReloadPolicy};
 
 use super::disk;
+use super::ids::IdFilter;
 use super::schema;
 use super::settings::Settings;
 use super::tokenizer;
@@ -64,6 +65,8 @@ pub(super) struct Writer {
     pub(super) used: Instant,
     /// tantivy failed and lost what was not committed: the log has it.
     pub(super) replay_needed: bool,
+    /// Which ids are certainly new; made when the first id arrives.
+    pub(super) ids: Option<IdFilter>,
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
@@ -89,19 +92,16 @@ pub(super) struct Taught;
 // === impl Index ===
 
 impl Index {
-    /// Makes a new index in `folder`, which must not exist.
+    /// Makes a new index in `folder`, which must not exist. It is built `aside` and renamed, so that a crash
+    /// leaves no half-made index behind.
     pub(super) fn create(
         folder: &Path,
+        aside: &Path,
         name: &str,
         limits: Arc<Limits>,
         settings: Settings,
         mapping: &Mapping,
     ) -> ApiResult<Self> {
-        // Built aside and renamed, so that a crash leaves no half-made index behind.
-        let aside = folder.with_extension("creating");
-        if aside.exists() {
-            std::fs::remove_dir_all(&aside)?;
-        }
         std::fs::create_dir_all(aside.join("tantivy"))?;
         tantivy::Index::create_in_dir(aside.join("tantivy"), schema::schema())?;
         let meta = Meta {
@@ -112,7 +112,7 @@ impl Index {
             mappings: mapping::json::to_json(mapping),
         };
         disk::replace(&aside.join("meta.json"), &encode(&meta))?;
-        std::fs::rename(&aside, folder)?;
+        std::fs::rename(aside, folder)?;
         if let Some(parent) = folder.parent() {
             std::fs::File::open(parent)?.sync_all()?;
         }
@@ -160,6 +160,7 @@ impl Index {
                 uncommitted_bytes: 0,
                 used: Instant::now(),
                 replay_needed: false,
+                ids: None,
             }),
             versions: RwLock::default(),
             dirty_since: Mutex::new(None),
@@ -233,7 +234,7 @@ impl Index {
                 None => next.insert(field),
             }
         }
-        if next.fields.keys().any(|path| next.objects.contains_key(path)) || next.len() > self.max_fields() {
+        if next.fields.keys().any(|path| next.objects.contains_key(path)) {
             return Err(Taught);
         }
         *mapping = Arc::new(next);

@@ -7,6 +7,7 @@ pub mod commit;
 pub mod disk;
 pub mod existing;
 pub mod frame;
+pub mod ids;
 pub mod index;
 pub mod op;
 pub mod refresher;

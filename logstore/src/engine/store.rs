@@ -61,14 +61,6 @@ impl Store {
         let mut indices = BTreeMap::new();
         for entry in std::fs::read_dir(path.join("indices"))? {
             let folder = entry?.path();
-            if folder
-                .extension()
-                .is_some_and(|extension| extension == "creating")
-                && !folder.join("wal").exists()
-            {
-                std::fs::remove_dir_all(&folder)?;
-                continue;
-            }
             let index = Index::open(&folder, Arc::clone(&limits)).map_err(|error| {
                 ApiError::internal(format!("cannot open the index in {}: {error}", folder.display()))
             })?;
@@ -147,8 +139,10 @@ impl Store {
         if let Some(body) = body.get("mappings") {
             json::merge(&mut mapping, body)?;
         }
+        let aside = self.path().join("trash").join(super::op::new_id().as_ref());
         let index = Index::create(
             &self.index_folder(name),
+            &aside,
             name,
             Arc::clone(&self.limits),
             settings,
@@ -173,7 +167,9 @@ impl Store {
         {
             let mut writer = index.lock_writer()?;
             index.deleted.store(true, Ordering::Release);
-            writer.tantivy = None;
+            if writer.tantivy.take().is_some() {
+                metrics::gauge!("logstore_open_writers").decrement(1);
+            }
         }
         self.indices
             .write()

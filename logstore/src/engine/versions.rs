@@ -45,6 +45,11 @@ impl VersionMap {
         }
     }
 
+    /// The uncommitted ids.
+    pub fn ids(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.entries.keys()
+    }
+
     /// The number of uncommitted ids.
     pub fn len(&self) -> usize {
         self.entries.len()

@@ -40,6 +40,8 @@ pub struct Wal {
     file: Arc<File>,
     end: Position,
     syncer: Arc<Syncer>,
+    /// A failed append could not be undone: what follows it would be lost at a replay.
+    broken: bool,
 }
 
 /// The syncing half.
@@ -84,6 +86,9 @@ impl Wal {
         mut replay: impl FnMut(Frame) -> io::Result<()>,
     ) -> io::Result<Self> {
         std::fs::create_dir_all(folder)?;
+        if let Some(parent) = folder.parent() {
+            File::open(parent)?.sync_all()?;
+        }
         let found = segments(folder)?;
         let last = found.last().copied().unwrap_or(from.segment).max(from.segment);
         for segment in found.iter().copied().filter(|segment| *segment >= from.segment) {
@@ -124,6 +129,7 @@ impl Wal {
             file,
             end,
             syncer,
+            broken: false,
         })
     }
 
@@ -139,10 +145,18 @@ impl Wal {
 
     /// Appends whole records. On an error the log is as it was before.
     pub fn append(&mut self, records: &[u8]) -> io::Result<Position> {
+        if self.broken {
+            return Err(io::Error::other(
+                "an earlier append failed halfway and could not be undone, the log is closed until a restart",
+            ));
+        }
         if let Err(error) = (&*self.file).write_all(records) {
             // Half a record in the middle of the log would hide what comes after it.
-            self.file.set_len(self.end.offset)?;
-            (&*self.file).seek(SeekFrom::Start(self.end.offset))?;
+            let undone = self
+                .file
+                .set_len(self.end.offset)
+                .and_then(|()| (&*self.file).seek(SeekFrom::Start(self.end.offset)));
+            self.broken = undone.is_err();
             return Err(error);
         }
         self.end.offset += records.len() as u64;

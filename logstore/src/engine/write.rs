@@ -10,10 +10,11 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use bytes::Bytes;
-use tantivy::Term;
+use tantivy::{Searcher, Term};
 use tracing::{error, info};
 
 use super::frame::{self, Frame};
+use super::ids::IdFilter;
 use super::index::{Index, Writer};
 use super::op::{Action, Done, Op, Outcome, new_id};
 use super::schema;
@@ -76,7 +77,14 @@ impl Index {
         let mut staged: Vec<Staged> = Vec::with_capacity(ops.len());
         let mut log = Vec::new();
         let mut next_seq_no = writer.next_seq_no;
-        self.check(ops, &mut outcomes, &mut staged, &mut log, &mut next_seq_no)?;
+        self.check(
+            ops,
+            &mut writer.ids,
+            &mut outcomes,
+            &mut staged,
+            &mut log,
+            &mut next_seq_no,
+        )?;
         if staged.is_empty() {
             return Ok((outcomes, Position::default()));
         }
@@ -114,6 +122,7 @@ impl Index {
     fn check(
         &self,
         ops: Vec<ApiResult<Op>>,
+        ids: &mut Option<IdFilter>,
         outcomes: &mut Vec<ApiResult<Outcome>>,
         staged: &mut Vec<Staged>,
         log: &mut Vec<u8>,
@@ -136,7 +145,10 @@ impl Index {
             } else {
                 match batch.get(&op.id) {
                     Some(known) => Some(*known),
-                    None => self.newest(&searcher, &op.id)?,
+                    None if self.known_ids(ids, &searcher)?.may_contain(op.id.as_bytes()) => {
+                        self.newest(&searcher, &op.id)?
+                    }
+                    None => None,
                 }
             };
             if let Some(error) = self.refusal(&op, before) {
@@ -160,6 +172,9 @@ impl Index {
                     (None, if exists { Done::Deleted } else { Done::NotFound })
                 }
             };
+            if let Some(ids) = ids {
+                ids.insert(op.id.as_bytes());
+            }
             if !op.fresh_id {
                 batch.insert(Arc::clone(&op.id), (seq_no, version, document.is_some()));
             }
@@ -179,6 +194,19 @@ impl Index {
             });
         }
         Ok(())
+    }
+
+    /// The filter of ids, made from what is committed and what is not yet.
+    fn known_ids<'f>(&self, ids: &'f mut Option<IdFilter>, searcher: &Searcher) -> ApiResult<&'f IdFilter> {
+        if ids.is_none() {
+            let mut filter = IdFilter::of(searcher)?;
+            for id in self.versions.read().unwrap_or_else(PoisonError::into_inner).ids() {
+                filter.insert(id.as_bytes());
+            }
+            *ids = Some(filter);
+        }
+        ids.as_ref()
+            .ok_or_else(|| ApiError::internal("the filter of ids is gone"))
     }
 
     fn refusal(&self, op: &Op, before: Option<(u64, u64, bool)>) -> Option<ApiError> {
@@ -214,17 +242,20 @@ impl Index {
 
     /// Gives logged operations to tantivy and the version map.
     fn index_staged(&self, writer: &mut Writer, staged: Vec<Staged>) {
-        let mut versions = self.versions.write().unwrap_or_else(PoisonError::into_inner);
-        for item in staged {
-            let source = item.document.as_ref().map(|(source, _)| source.clone());
-            versions.insert(
-                Arc::clone(&item.id),
-                Entry {
+        {
+            // Not held while tantivy takes the documents, which may have to wait: readers ask this map.
+            let mut versions = self.versions.write().unwrap_or_else(PoisonError::into_inner);
+            for item in &staged {
+                let source = item.document.as_ref().map(|(source, _)| source.clone());
+                let entry = Entry {
                     seq_no: item.seq_no,
                     version: item.version,
                     source,
-                },
-            );
+                };
+                versions.insert(Arc::clone(&item.id), entry);
+            }
+        }
+        for item in staged {
             let Some(tantivy) = &writer.tantivy else { continue };
             if item.replaces {
                 tantivy.delete_term(Term::from_field_text(schema::fields().id, &item.id));
@@ -243,6 +274,7 @@ impl Index {
             if let Err(error) = tantivy.add_document(document) {
                 error!(%error, labels.index = self.name, place = item.place, "indexing failed, the writer is reopened from the write-ahead log");
                 writer.tantivy = None;
+                metrics::gauge!("logstore_open_writers").decrement(1);
                 writer.replay_needed = true;
             }
         }

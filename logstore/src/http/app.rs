@@ -11,6 +11,8 @@ use crate::present::Presented;
 /// Searches that may wait for each one that runs.
 const SEARCHES_WAITING: usize = 64;
 
+const KIB: usize = 1024;
+
 /// Shared by all handlers.
 #[derive(Debug)]
 pub struct App {
@@ -23,6 +25,8 @@ pub struct App {
     /// Where it listens.
     pub address: String,
     bulks: Arc<Semaphore>,
+    /// Counts in kibibytes: a semaphore takes 32-bit steps.
+    bulk_kib: Arc<Semaphore>,
     searches: Arc<Semaphore>,
     searches_waiting: Arc<Semaphore>,
 }
@@ -39,6 +43,7 @@ impl App {
             node,
             address,
             bulks: Arc::new(Semaphore::new(limits.max_bulk_in_flight)),
+            bulk_kib: Arc::new(Semaphore::new(limits.max_bulk_bytes.div_ceil(KIB) + 1)),
             searches: Arc::new(Semaphore::new(limits.max_search_in_flight)),
             searches_waiting: Arc::new(Semaphore::new(limits.max_search_in_flight * SEARCHES_WAITING)),
         }
@@ -65,6 +70,18 @@ impl App {
             ApiError::rejected(format!(
                 "rejected execution of bulk: [{}] bulk requests are in flight (--max-bulk-in-flight); wait and send it again",
                 self.store.limits.max_bulk_in_flight
+            ))
+        })
+    }
+
+    /// Memory for a bulk body of some bytes. None free: the client has to wait, and is told so.
+    pub fn bulk_bytes(&self, bytes: usize) -> ApiResult<OwnedSemaphorePermit> {
+        let steps = u32::try_from(bytes.div_ceil(KIB)).unwrap_or(u32::MAX);
+        Arc::clone(&self.bulk_kib).try_acquire_many_owned(steps).map_err(|_| {
+            metrics::counter!("logstore_rejected_total", "what" => "bulk-bytes").increment(1);
+            ApiError::rejected(format!(
+                "rejected execution of bulk: [{bytes}] more bytes do not fit into the [{}] of all bulk requests in flight (--max-bulk-bytes); wait and send it again",
+                self.store.limits.max_bulk_bytes
             ))
         })
     }

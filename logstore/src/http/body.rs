@@ -10,12 +10,14 @@ use serde_json::Value;
 
 use crate::error::{ApiError, ApiResult};
 
+/// The length that a request announces, if it does.
+pub fn announced(headers: &HeaderMap) -> Option<usize> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
 /// Reads a body whole. One that is longer than the limit is refused, by its announced length if it has one.
 pub async fn read(headers: &HeaderMap, body: Body, limit: usize) -> ApiResult<Bytes> {
-    let announced = headers
-        .get(header::CONTENT_LENGTH)
-        .and_then(|v| v.to_str().ok())
-        .and_then(|v| v.parse::<usize>().ok());
+    let announced = announced(headers);
     if announced.is_some_and(|length| length > limit) {
         return Err(ApiError::too_large(limit));
     }

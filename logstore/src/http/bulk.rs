@@ -97,7 +97,14 @@ async fn run(
     let _permit = app.bulk_permit()?;
     let limit = app.store.limits.max_content_length;
     let packed = body::is_gzip(&headers)?;
+    // Reserved before the bytes are in memory, as far as the client says how many there are.
+    let announced = body::announced(&headers).filter(|length| *length <= limit);
+    let _reserved = announced.map(|length| app.bulk_bytes(length)).transpose()?;
     let bytes = body::read(&headers, body, limit).await?;
+    let _reserved_late = announced
+        .is_none()
+        .then(|| app.bulk_bytes(bytes.len()))
+        .transpose()?;
     let refresh = params.get("refresh").is_some_and(|value| value != "false");
     let items = app
         .blocking(move |store| {

@@ -218,11 +218,14 @@ pub async fn multi_search(
 
 /// The header and body lines of a multi-search.
 fn pairs(bytes: &[u8]) -> ApiResult<Vec<(Value, Value)>> {
-    let mut lines = bytes
-        .split(|b| *b == b'\n')
-        .filter(|line| !line.iter().all(u8::is_ascii_whitespace));
+    let blank = |line: &[u8]| line.iter().all(u8::is_ascii_whitespace);
+    let mut lines = bytes.split(|b| *b == b'\n').peekable();
     let mut pairs = Vec::new();
     while let Some(header) = lines.next() {
+        // An empty header line is allowed: everything by default. Two empty lines are nothing.
+        if blank(header) && lines.peek().is_none_or(|line| blank(line)) {
+            continue;
+        }
         let body = lines
             .next()
             .ok_or_else(|| ApiError::argument("The msearch request must be terminated by a newline [\\n]"))?;

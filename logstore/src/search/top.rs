@@ -98,7 +98,6 @@ impl Ord for Entry {
 const NUMBERS: &[ColumnType] = &[ColumnType::I64, ColumnType::U64, ColumnType::F64];
 
 #[expect(
-    clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
     reason = "columns of mixed types are compared as their mapping says"
 )]

@@ -157,3 +157,47 @@ async fn a_stale_sequence_number_conflicts() {
     let path = format!("/k/_doc/1?if_seq_no={first}&if_primary_term=1");
     assert_eq!(server.call("PUT", &path, Some(json!({"a": 3}))).await.0, 409);
 }
+
+#[tokio::test]
+async fn documents_of_one_bulk_that_contradict_each_other_fail_one_by_one() {
+    let server = Server::start().await;
+    let body = "{\"index\":{}}\n{\"a.b\":1}\n{\"index\":{}}\n{\"a\":1}\n{\"index\":{}}\n{\"c\":1}\n{\"index\":{}}\n{\"c\":\"x\"}\n";
+    let (_, answer) = server.bulk_raw("/logs/_bulk", body.to_owned()).await.unwrap();
+    let statuses: Vec<&serde_json::Value> = answer["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| &item["index"]["status"])
+        .collect();
+    assert_eq!(statuses, [201, 400, 201, 400], "{answer}");
+}
+
+#[tokio::test]
+async fn more_bulks_than_fit_are_429_and_the_first_goes_on() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let server = Server::start_with(&["--max-bulk-in-flight", "1"]).await;
+    let address = server.base.strip_prefix("http://").unwrap();
+    let body = "{\"index\":{}}\n{\"a\":1}\n";
+    let head = format!(
+        "POST /logs/_bulk HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    // Two that begin and do not end: whichever comes second is told so at once.
+    let mut one = tokio::net::TcpStream::connect(address).await.unwrap();
+    let mut other = tokio::net::TcpStream::connect(address).await.unwrap();
+    one.write_all(head.as_bytes()).await.unwrap();
+    other.write_all(head.as_bytes()).await.unwrap();
+    let (mut first, mut second) = ([0; 4096], [0; 4096]);
+    let (refusal, mut accepted) = tokio::select! {
+        read = one.read(&mut first) => (String::from_utf8_lossy(&first[..read.unwrap()]).into_owned(), other),
+        read = other.read(&mut second) => (String::from_utf8_lossy(&second[..read.unwrap()]).into_owned(), one),
+    };
+    assert!(
+        refusal.starts_with("HTTP/1.1 429") && refusal.contains("es_rejected_execution_exception"),
+        "{refusal}"
+    );
+    accepted.write_all(body.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    accepted.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}

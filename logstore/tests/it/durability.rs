@@ -181,3 +181,46 @@ async fn automatic_ids_are_kept_across_a_kill() {
     let found: Value = server.get(&format!("/logs/_doc/{id}")).await;
     assert_eq!(found["_source"], json!({"n": 1}));
 }
+
+#[tokio::test]
+async fn a_disk_that_takes_no_more_is_an_error_the_process_survives() {
+    let folder = tempfile::tempdir().unwrap();
+    // A limit on the size of files stands for a full disk: writes beyond it fail, once the signal is ignored.
+    let limited = "trap '' XFSZ; ulimit -f 400; exec \"$0\" \"$@\"";
+    let server = Server::start_as(folder.path(), &["--refresh-interval", "1h"], Some(limited)).await;
+    let document = json!({"text": "x".repeat(20_000)});
+    let (mut kept, mut refused) = (Vec::new(), 0);
+    for number in 0..60 {
+        let body = format!("{}\n{document}\n", json!({"create": {"_id": number.to_string()}}));
+        let (status, answer) = server.bulk_raw("/logs/_bulk", body).await.unwrap();
+        assert_eq!(status, 200);
+        let item = &answer["items"][0]["create"];
+        match item["status"].as_u64() {
+            Some(201) => kept.push(number.to_string()),
+            Some(503) => {
+                assert!(
+                    item["error"]["reason"]
+                        .as_str()
+                        .unwrap()
+                        .contains("write-ahead log"),
+                    "{item}"
+                );
+                refused += 1;
+            }
+            _ => panic!("{item}"),
+        }
+    }
+    assert!(
+        !kept.is_empty() && refused > 0,
+        "{} kept, {refused} refused",
+        kept.len()
+    );
+    assert_eq!(
+        server.get(&format!("/logs/_doc/{}", kept[0])).await["_source"],
+        document
+    );
+    server.kill();
+    let server = Server::start_in(folder.path(), &[]).await;
+    server.get("/logs/_refresh").await;
+    assert_eq!(server.count("logs", "*").await, kept.len() as u64);
+}

@@ -2,6 +2,12 @@
 //!
 //! One binary for all of them, since linking tantivy is what these tests cost most.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests, which fail by panicking"
+)]
+
 mod aggregations;
 mod documents;
 mod durability;

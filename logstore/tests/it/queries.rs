@@ -309,6 +309,14 @@ async fn one_failing_search_of_several_fails_alone() {
     );
     assert_eq!(responses[1]["error"]["type"], "index_not_found_exception");
     assert_eq!(responses[2]["hits"]["total"]["value"], 0);
+    let (_, answer) = server
+        .bulk_raw("/logs/_msearch", "\n{\"size\":1}\n".to_owned())
+        .await
+        .unwrap();
+    assert_eq!(
+        answer["responses"][0]["hits"]["total"]["value"], 4,
+        "an empty header line is all by default"
+    );
 }
 
 #[tokio::test]

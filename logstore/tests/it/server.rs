@@ -41,11 +41,32 @@ impl Server {
 
     /// A store over a given folder.
     pub(crate) async fn start_in(data: &Path, flags: &[&str]) -> Self {
+        Self::start_as(data, flags, None).await
+    }
+
+    /// The same, started by a shell script that ends in `exec "$0" "$@"`.
+    pub(crate) async fn start_as(data: &Path, flags: &[&str], shell: Option<&str>) -> Self {
         let address = data.join("http.addr");
         if address.exists() {
             std::fs::remove_file(&address).unwrap();
         }
-        let mut child = command(data).args(flags).spawn().unwrap();
+        let mut command = match shell {
+            None => command(data),
+            Some(script) => {
+                let mut command = Command::new("sh");
+                command.args([
+                    "-c",
+                    script,
+                    env!("CARGO_BIN_EXE_logstored"),
+                    "--listen",
+                    "127.0.0.1:0",
+                    "--data",
+                ]);
+                command.arg(data);
+                command
+            }
+        };
+        let mut child = command.args(flags).spawn().unwrap();
         let bound = wait_for(|| {
             assert!(
                 child.try_wait().unwrap().is_none(),

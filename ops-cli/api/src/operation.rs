@@ -140,6 +140,15 @@ impl OperationState {
     pub fn ended(self) -> bool {
         !matches!(self, Self::Running | Self::Aborting)
     }
+
+    /// How an ended operation is called in logs and in the audit log: `success`, `failure`, or else `unknown`.
+    pub fn outcome(self) -> &'static str {
+        match self {
+            Self::Completed => "success",
+            Self::Failed | Self::Aborted => "failure",
+            Self::Planned | Self::Running | Self::Aborting => "unknown",
+        }
+    }
 }
 
 impl Operation {

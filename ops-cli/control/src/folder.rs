@@ -38,6 +38,11 @@ impl Folder {
         self.root.join("run/lock")
     }
 
+    /// `run/kin.lock`, held by the supervisor and by each of its processes.
+    pub fn kin_lock(&self) -> PathBuf {
+        self.root.join("run/kin.lock")
+    }
+
     /// `run/supervisor.sock`.
     pub fn supervisor_socket(&self) -> PathBuf {
         self.root.join("run/supervisor.sock")

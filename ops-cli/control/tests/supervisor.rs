@@ -1,6 +1,12 @@
 //! The supervisor over small real processes: starts, restarts, stops by life, sockets that outlive their
 //! process, and no orphan.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test's own tools may panic; clippy excuses only what is inside a #[test]"
+)]
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -26,6 +32,7 @@ fn shell(folder: &Path, node: &str, script: &str) -> ProcessSpec {
         args: vec!["-c".into(), script.into()],
         env: Vec::new(),
         sockets: Vec::new(),
+        kin: None,
         stderr: folder.join(format!("{node}.stderr")),
         probe: None,
         grace: Duration::from_secs(5),
@@ -125,6 +132,28 @@ async fn a_process_that_ends_by_itself_is_started_again_and_counted() {
     assert_eq!(second.last_exit.as_deref(), Some("killed by SIGKILL"));
     running.end().await;
     assert!(!alive(second.pid));
+}
+
+#[tokio::test]
+async fn the_pipe_that_tells_a_process_of_its_parent_stays_open() {
+    let running = start(|folder| vec![vec![shell(folder, "a-0", "cat; echo over")]]);
+    let process = running
+        .process("a-0", "running", |p| p.state == ProcessState::Running)
+        .await;
+    // A stop of another process's life is a round trip through the keeper: by then a closed pipe would show.
+    for _ in 0..20 {
+        running.client.stop("a-0", 1, Duration::ZERO).await.unwrap();
+    }
+    let now = running
+        .client
+        .list()
+        .await
+        .unwrap()
+        .process("a-0")
+        .unwrap()
+        .clone();
+    assert_eq!((now.pid, now.restarts), (process.pid, 0));
+    running.end().await;
 }
 
 #[tokio::test]

@@ -1,6 +1,5 @@
 //! `ops down`: stops everything in order and waits until it is gone.
 
-use std::path::Path;
 use std::time::Duration;
 
 use clap::Args;
@@ -50,6 +49,26 @@ impl Down {
     }
 }
 
+/// Whether the process is there; one that ended and that nobody has reaped yet is not.
 fn exists(pid: u32) -> bool {
-    pid != 0 && Path::new(&format!("/proc/{pid}")).exists()
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // The name may hold anything, also a bracket; the state follows the last one.
+    let state = stat.rsplit(')').next().map(str::trim_start);
+    state.is_some_and(|state| !state.is_empty() && !state.starts_with(['Z', 'X']))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_that_is_only_a_name_in_the_table_is_gone() {
+        assert!(exists(std::process::id()));
+        assert!(!exists(0));
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        while exists(child.id()) {
+            std::thread::yield_now();
+        }
+        child.wait().unwrap();
+    }
 }

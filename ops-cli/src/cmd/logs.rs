@@ -74,11 +74,11 @@ impl Logs {
             .checked_sub(jiff::SignedDuration::try_from(self.since).unwrap_or(jiff::SignedDuration::MAX))
             .unwrap_or(Timestamp::MIN);
         let mut seen = HashSet::new();
-        let mut newest = self
-            .page(&elastic, since, &mut seen, "desc")
-            .await?
-            .unwrap_or(since);
-        while self.follow {
+        let mut newest = self.page(&elastic, since, &mut seen).await?.unwrap_or(since);
+        if !self.follow {
+            return Ok(());
+        }
+        loop {
             tokio::select! {
                 () = tokio::time::sleep(FOLLOW) => {}
                 interrupted = tokio::signal::ctrl_c() => return Ok(interrupted?),
@@ -86,14 +86,13 @@ impl Logs {
             let from = newest
                 .checked_sub(jiff::SignedDuration::try_from(LATE).unwrap_or_default())
                 .unwrap_or(newest);
-            match self.page(&elastic, from.max(since), &mut seen, "desc").await {
+            match self.page(&elastic, from.max(since), &mut seen).await {
                 Ok(found) => newest = found.map_or(newest, |found| found.max(newest)),
                 // The store may be restarting: what it missed is still to come.
                 Err(failure) if failure.code() == Code::Unreachable => {}
                 Err(failure) => return Err(failure),
             }
         }
-        Ok(())
     }
 
     /// Prints what was not seen yet, oldest first; the newest time of it.
@@ -102,7 +101,6 @@ impl Logs {
         elastic: &Elastic,
         from: Timestamp,
         seen: &mut HashSet<String>,
-        order: &str,
     ) -> Result<Option<Timestamp>, Failure> {
         let size = if self.follow && !seen.is_empty() {
             MAX_TAIL
@@ -111,7 +109,7 @@ impl Logs {
         };
         let body = json!({
             "size": size,
-            "sort": [{"@timestamp": {"order": order}}],
+            "sort": [{"@timestamp": {"order": "desc"}}],
             "query": self.query(from),
         });
         let found = elastic.search(INDEX, &body).await.map_err(store_failure)?;

@@ -25,7 +25,9 @@ pub(crate) struct Supervise {
 
 impl Supervise {
     pub(crate) fn run(self, context: &Context) -> Outcome {
-        if self.own_session && let Err(error) = nix::unistd::setsid() {
+        if self.own_session
+            && let Err(error) = nix::unistd::setsid()
+        {
             // It fails only for who leads a group already, and then there is no terminal to get rid of.
             output::say(&format!("cannot lead a session of its own: {error}"));
         }

@@ -24,6 +24,8 @@ pub enum Error {
         operation: String,
         /// The innermost cause, which is the one that helps.
         reason: String,
+        /// Whether it took too long. The engine may have done what it was asked for.
+        timed_out: bool,
     },
     /// The engine answered with an error.
     #[error("the engine answered {operation} with {status} {kind}: {reason}")]
@@ -80,12 +82,21 @@ impl Error {
                 status,
                 ..
             } if *status == 429 || *status >= 500 => Retry::After(*after),
+            // A 400 that is not Elasticsearch's own comes from somebody else at that address.
+            Self::Refused {
+                status: 400, kind, ..
+            } if kind.is_empty() => Retry::Never,
             Self::Refused { status, .. } => match status {
                 400 | 413 => Retry::Smaller,
                 408 | 425 | 429 | 500.. => Retry::Soon,
                 _ => Retry::Never,
             },
         }
+    }
+
+    /// Whether the engine was reached and took too long.
+    pub fn timed_out(&self) -> bool {
+        matches!(self, Self::Unreachable { timed_out: true, .. })
     }
 
     /// The HTTP status, where there was one.
@@ -109,6 +120,7 @@ impl Error {
         Self::Unreachable {
             operation: operation.to_owned(),
             reason,
+            timed_out: error.is_timeout() && !error.is_connect(),
         }
     }
 
@@ -152,5 +164,36 @@ pub(crate) fn cause(error: &Value) -> (String, String) {
             (text("type").to_owned(), reason)
         }
         other => (String::new(), other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(status: u16, body: &str) -> Error {
+        let status = StatusCode::from_u16(status).unwrap();
+        Error::refused("POST /_bulk", status, None, body.as_bytes())
+    }
+
+    #[test]
+    fn an_error_says_whether_another_try_can_help() {
+        let ours = r#"{"error":{"type":"illegal_argument_exception","reason":"bad line 3"},"status":400}"#;
+        for (status, body, retry) in [
+            (429, "", Retry::Soon),
+            (503, "", Retry::Soon),
+            (413, "", Retry::Smaller),
+            (400, ours, Retry::Smaller),
+            (400, "<html>who are you</html>", Retry::Never),
+            (401, "", Retry::Never),
+            (404, "", Retry::Never),
+        ] {
+            assert_eq!(refused(status, body).retry(), retry, "{status}");
+        }
+        let text = refused(400, ours).to_string();
+        assert_eq!(
+            text,
+            "the engine answered POST /_bulk with 400 illegal_argument_exception: bad line 3"
+        );
     }
 }

@@ -80,19 +80,7 @@ impl Elastic {
     pub async fn search(&self, index: &str, body: &Value) -> Result<Hits, Error> {
         let path = format!("{index}/_search?ignore_unavailable=true&allow_no_indices=true");
         let answer: Answer = self.json(Method::POST, &path, Some(body)).await?;
-        let (total, total_is_lower_bound) = match answer.hits.total {
-            Some(Total::Number(value)) => (value, false),
-            Some(Total::Object { value, relation }) => (value, relation == "gte"),
-            None => (answer.hits.hits.len() as u64, true),
-        };
-        Ok(Hits {
-            total,
-            total_is_lower_bound,
-            hits: answer.hits.hits,
-            aggregations: answer.aggregations,
-            took_ms: answer.took,
-            timed_out: answer.timed_out,
-        })
+        Ok(answer.into_hits())
     }
 
     /// Counts the documents of `index` that match `query`, such as `{"term": {"log.level": "error"}}`.
@@ -107,5 +95,49 @@ impl Elastic {
     pub async fn refresh(&self, index: &str) -> Result<(), Error> {
         let path = format!("{index}/_refresh?ignore_unavailable=true");
         self.json::<Value>(Method::POST, &path, None).await.map(drop)
+    }
+}
+
+// === impl Answer ===
+
+impl Answer {
+    fn into_hits(self) -> Hits {
+        let (total, total_is_lower_bound) = match self.hits.total {
+            Some(Total::Number(value)) => (value, false),
+            Some(Total::Object { value, relation }) => (value, relation == "gte"),
+            None => (self.hits.hits.len() as u64, true),
+        };
+        Hits {
+            total,
+            total_is_lower_bound,
+            hits: self.hits.hits,
+            aggregations: self.aggregations,
+            took_ms: self.took,
+            timed_out: self.timed_out,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hits(answer: &str) -> Hits {
+        serde_json::from_str::<Answer>(answer).unwrap().into_hits()
+    }
+
+    #[test]
+    fn the_total_is_read_in_the_form_of_every_version() {
+        let old = hits(r#"{"took":3,"timed_out":false,"hits":{"total":7,"max_score":null,"hits":[]}}"#);
+        assert_eq!((old.total, old.total_is_lower_bound), (7, false));
+        let new = hits(r#"{"hits":{"total":{"value":10000,"relation":"gte"},"hits":[]}}"#);
+        assert_eq!((new.total, new.total_is_lower_bound), (10_000, true));
+        let one = r#"{"_index":"i","_id":"a","_score":null,"_source":{"message":"x"},"sort":[17]}"#;
+        let untracked = hits(&format!(
+            r#"{{"hits":{{"hits":[{one}]}},"aggregations":{{"a":{{}}}}}}"#
+        ));
+        assert_eq!((untracked.total, untracked.total_is_lower_bound), (1, true));
+        assert_eq!(untracked.hits[0].source["message"], "x");
+        assert!(untracked.aggregations.contains_key("a"));
     }
 }

@@ -28,6 +28,9 @@ pub(crate) enum AppendError {
     /// The bound would be exceeded; [`Gauge::space`] is rung when it is worth another try.
     #[error("the buffer is full")]
     Full,
+    /// The bound would be exceeded even if the buffer were empty.
+    #[error("an event is larger than the whole buffer; raise buffer.max_bytes")]
+    TooLarge,
     /// The disk failed or is full. What was written of it is cut off again.
     #[error("cannot write the buffer in {folder}: {source}", folder = folder.display())]
     Io { folder: PathBuf, source: io::Error },
@@ -67,6 +70,9 @@ impl Writer {
     /// this returns, and power loss after [`Writer::sync`].
     pub(crate) fn append(&mut self, frames: &[u8], events: u64) -> Result<(), AppendError> {
         let length = frames.len() as u64;
+        if length > self.gauge.max_bytes {
+            return Err(AppendError::TooLarge);
+        }
         let at = self.written.borrow().position;
         let full = self.gauge.bytes.load(Relaxed) + length > self.gauge.max_bytes;
         if at.offset >= self.segment_bytes || (full && at.offset > 0) {

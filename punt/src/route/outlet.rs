@@ -11,6 +11,10 @@ use crate::config::{IndexPattern, Operation, WhenFull};
 use crate::event::{Event, write_text};
 use crate::meter::{Count, Meter};
 
+/// What was added is written once it has this many bytes, or an eighth of the buffer if that is less: one write
+/// must always fit into a buffer that was emptied.
+const WRITE_BYTES: u64 = 1 << 20;
+
 /// The longest pause before a failed write is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -77,6 +81,11 @@ impl Outlet {
         self.events += 1;
     }
 
+    /// Whether it is time to [`Outlet::flush`].
+    pub(crate) fn is_full(&self) -> bool {
+        self.frames.len() as u64 >= WRITE_BYTES.min(self.gauge.max_bytes / 8)
+    }
+
     /// Writes what was added, and waits for room if that is what a full buffer does here. False: given up
     /// because of `abandon`, and what was added is lost and counted.
     pub(crate) fn flush(&mut self, runtime: &tokio::runtime::Handle, abandon: &CancellationToken) -> bool {
@@ -108,8 +117,11 @@ impl Outlet {
                     }
                     return true;
                 }
-                Err(AppendError::Full) if self.when_full == WhenFull::DropNewest => {
-                    self.say_stuck(&AppendError::Full);
+                Err(error)
+                    if matches!(error, AppendError::TooLarge)
+                        || (matches!(error, AppendError::Full) && self.when_full == WhenFull::DropNewest) =>
+                {
+                    self.say_stuck(&error);
                     self.meter.add(Count::DroppedBufferFull, self.events);
                     return true;
                 }
@@ -136,11 +148,12 @@ impl Outlet {
             return;
         }
         match reason {
-            AppendError::Full => warn!(
+            AppendError::Full | AppendError::TooLarge => warn!(
                 event.action = "buffer-full",
                 labels.sink = self.name,
                 max_bytes = self.gauge.max_bytes,
                 labels.when_full = ?self.when_full,
+                error = %reason,
                 "the buffer is full"
             ),
             AppendError::Io { .. } => error!(

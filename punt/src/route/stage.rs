@@ -6,11 +6,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use anyhow::Context as _;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::Receiver;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use tracing::error;
 
 use super::{Outlet, Routes};
 use crate::buffer::now_ms;
@@ -42,16 +42,19 @@ pub(crate) struct Stage {
 struct Pending {
     acknowledge: Vec<Acknowledge>,
     since: Instant,
+    /// Something was given up. An acknowledgement speaks for all batches before it, so none may follow.
+    gap: bool,
 }
 
 // === impl Stage ===
 
 impl Stage {
     /// Runs on a thread of its own until the queue ends.
-    pub(crate) fn run(mut self, runtime: &Handle) {
+    pub(crate) fn run(mut self, runtime: &Handle) -> anyhow::Result<()> {
         let mut pending = Pending {
             acknowledge: Vec::new(),
             since: Instant::now(),
+            gap: false,
         };
         loop {
             let batch = if pending.acknowledge.is_empty() {
@@ -61,7 +64,7 @@ impl Stage {
                 match runtime.block_on(async { timeout(left, self.queue.recv()).await }) {
                     Ok(batch) => batch,
                     Err(_) => {
-                        self.sync(&mut pending);
+                        self.sync(&mut pending)?;
                         continue;
                     }
                 }
@@ -77,10 +80,10 @@ impl Stage {
                 }
             };
             if due {
-                self.sync(&mut pending);
+                self.sync(&mut pending)?;
             }
         }
-        self.sync(&mut pending);
+        self.sync(&mut pending)
     }
 
     /// Takes this batch and those that wait behind it.
@@ -89,8 +92,9 @@ impl Stage {
         let mut acknowledge = Vec::new();
         let mut next = Some(first);
         let mut taken = 0;
+        let mut kept = true;
         while let Some(mut batch) = next {
-            self.add(&batch, now);
+            kept &= self.add(&batch, now, runtime);
             acknowledge.extend(batch.acknowledge.take());
             taken += 1;
             next = if taken < GROUP {
@@ -99,12 +103,12 @@ impl Stage {
                 None
             };
         }
-        let mut kept = true;
         for outlet in &mut self.outlets {
             kept &= outlet.flush(runtime, &self.abandon);
         }
-        if !kept {
-            // The sources must read these again: what they have not checkpointed is not lost.
+        // The sources must read these again: what they have not checkpointed is not lost.
+        pending.gap |= !kept;
+        if pending.gap {
             return;
         }
         if pending.acknowledge.is_empty() {
@@ -113,7 +117,9 @@ impl Stage {
         pending.acknowledge.append(&mut acknowledge);
     }
 
-    fn add(&mut self, batch: &Batch, now_ms: u64) {
+    /// False: some of it was given up.
+    fn add(&mut self, batch: &Batch, now_ms: u64, runtime: &Handle) -> bool {
+        let mut kept = true;
         let watched = self.tap.is_watched();
         for event in batch.events() {
             let sinks = self.routes.sinks(event.document);
@@ -127,26 +133,22 @@ impl Stage {
             for (number, outlet) in self.outlets.iter_mut().enumerate() {
                 if sinks & 1 << number != 0 {
                     outlet.add(event, now_ms);
+                    if outlet.is_full() {
+                        kept &= outlet.flush(runtime, &self.abandon);
+                    }
                 }
             }
         }
+        kept
     }
 
-    fn sync(&mut self, pending: &mut Pending) {
+    /// A failed sync is the end of this run: nobody knows what is on disk (the kernel may have dropped it, and
+    /// will not say so again), so the sources must read everything again that was not acknowledged before.
+    fn sync(&mut self, pending: &mut Pending) -> anyhow::Result<()> {
         for outlet in &mut self.outlets {
-            if let Err(error) = outlet.sync() {
-                // After a failed fsync nobody knows what is on disk (the kernel may have dropped it), so these
-                // batches stay unacknowledged: their sources read them again after a restart.
-                error!(
-                    event.action = "buffer-sync-failed",
-                    %error,
-                    batches = pending.acknowledge.len(),
-                    "the buffer could not be synced"
-                );
-                pending.acknowledge.clear();
-                return;
-            }
+            outlet.sync().context("syncing a buffer")?;
         }
         pending.acknowledge.drain(..).for_each(Acknowledge::durable);
+        Ok(())
     }
 }

@@ -7,7 +7,7 @@ use tokio::sync::mpsc::Sender;
 use tokio_util::sync::CancellationToken;
 
 use crate::event::Batch;
-use crate::meter::Meter;
+use crate::meter::{Count, Meter};
 
 /// A source's side of the topology.
 #[derive(Debug, Clone)]
@@ -29,6 +29,13 @@ impl Intake {
         if batch.is_empty() {
             return true;
         }
-        self.queue.send(std::mem::take(batch)).await.is_ok()
+        match self.queue.send(std::mem::take(batch)).await {
+            Ok(()) => true,
+            Err(unsent) => {
+                // The later stages have failed, and the network sends nothing again.
+                self.meter.add(Count::DroppedAtStop, unsent.0.len() as u64);
+                false
+            }
+        }
     }
 }

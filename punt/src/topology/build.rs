@@ -92,10 +92,9 @@ pub(crate) fn build(
         abandon,
     };
     let runtime = tokio::runtime::Handle::current();
-    builder.running.spawn_blocking("router", Work::Router, move || {
-        stage.run(&runtime);
-        Ok(())
-    });
+    builder
+        .running
+        .spawn_blocking("router", Work::Router, move || stage.run(&runtime));
     let meters = Arc::new(Meters::new(node, builder.meters, queue.downgrade()));
     Ok(Topology {
         meters,
@@ -230,6 +229,7 @@ impl Builder<'_> {
                 retry_max: Duration::from_millis(config.retry_max_ms),
                 dead_letter: Mutex::new(dead_letter),
                 trouble: Mutex::new(None),
+                said_rejected: Mutex::new(None),
             }),
             reader: opened.reader,
             gauge: Arc::clone(&opened.gauge),

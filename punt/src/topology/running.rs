@@ -76,6 +76,8 @@ impl Running {
     pub(crate) async fn run(mut self, stop: &CancellationToken, meters: &Meters) -> anyhow::Result<()> {
         let mut failed = None;
         tokio::select! {
+            // First: sources end because of it.
+            biased;
             () = stop.cancelled() => {}
             Some(ended) = self.tasks.join_next() => {
                 // Nobody asked it to end. Without it punt would look alive and be deaf.
@@ -85,31 +87,24 @@ impl Running {
                 stop.cancel();
             }
         }
-        let drained = self.drain().await;
-        let buffered: u64 = buffered(meters);
-        match drained {
-            true => info!(
-                event.action = "stopped",
-                buffered_events = buffered,
-                "stopped, all is delivered"
-            ),
-            false => info!(
-                event.action = "stopped",
-                buffered_events = buffered,
-                "stopped, what is left stays in the buffers"
-            ),
-        }
+        self.drain().await;
+        let buffered = buffered(meters);
+        let message = match buffered {
+            0 => "stopped, all is delivered",
+            _ => "stopped, what is left stays in the buffers",
+        };
+        info!(event.action = "stopped", buffered_events = buffered, "{message}");
         failed.map_or(Ok(()), Err)
     }
 
-    /// Waits for all tasks; false when the grace period ended first.
-    async fn drain(&mut self) -> bool {
+    /// Waits for all tasks, and ends those that take longer than the grace period.
+    async fn drain(&mut self) {
         let deadline = Instant::now() + self.grace;
         let mut say = Instant::now() + SAY_EVERY;
         loop {
             tokio::select! {
                 ended = self.tasks.join_next() => match ended {
-                    None => return true,
+                    None => return,
                     Some(ended) => {
                         if let Err(error) = self.ended(ended) {
                             error!(event.action = "task-failed", error = format!("{error:#}"),
@@ -148,7 +143,6 @@ impl Running {
             }
         }
         self.tasks.abort_all();
-        false
     }
 
     fn ended(

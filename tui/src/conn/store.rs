@@ -124,5 +124,10 @@ pub(super) fn cause(error: &dyn std::error::Error) -> String {
     while let Some(source) = innermost.source() {
         innermost = source;
     }
-    innermost.to_string().to_lowercase()
+    let text = innermost.to_string().to_lowercase();
+    // The number says nothing that the words before it do not.
+    match text.split_once(" (os error") {
+        Some((words, _)) => words.to_owned(),
+        None => text,
+    }
 }

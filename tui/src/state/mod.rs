@@ -34,6 +34,9 @@ use logs::{Logs, Ring};
 
 /// Without a sign of life for this long, what is shown is stale.
 pub const STALE_MS: u64 = 3000;
+/// Without a new picture for this long, what is shown is stale even though the control plane gives signs of life:
+/// it may be up and unable to see.
+pub const OLD_MS: u64 = 10_000;
 /// How long writing stays allowed.
 pub const ARMED_MS: u64 = 15 * 60_000;
 /// How long a notice stands.
@@ -128,6 +131,8 @@ pub struct State {
     pub link: Link,
     /// When the control plane last gave a sign of life.
     pub heard: Option<Moment>,
+    /// When the last picture came.
+    pub pictured: Option<Moment>,
     /// The last picture.
     pub fleet: Option<Box<Fleet>>,
     /// The last minutes of every cluster.
@@ -177,6 +182,7 @@ impl State {
             screens: Screens::new(),
             link: Link::Connecting,
             heard: None,
+            pictured: None,
             fleet: None,
             trends: Trends::default(),
             cluster: None,
@@ -200,12 +206,13 @@ impl State {
 
     /// How old the picture is.
     pub fn freshness(&self) -> Freshness {
-        match self.heard {
-            Some(heard) if self.fleet.is_some() => match self.now.since(heard) {
-                age if age < STALE_MS => Freshness::Live,
-                age => Freshness::Stale(age),
-            },
-            _ => Freshness::Nothing,
+        let (Some(heard), Some(pictured)) = (self.heard, self.pictured) else {
+            return Freshness::Nothing;
+        };
+        match (self.now.since(heard), self.now.since(pictured)) {
+            (_, age) if age >= OLD_MS => Freshness::Stale(age),
+            (silence, _) if silence >= STALE_MS => Freshness::Stale(silence),
+            _ => Freshness::Live,
         }
     }
 

@@ -51,7 +51,9 @@ pub fn update(state: &mut State, event: Event) -> Vec<Cmd> {
             state.audit_row = state.audit_row.min(entries.len().saturating_sub(1));
             state.audit = Some(entries);
         }
-        Msg::ListFailed(refusal) => state.notify(refusal.title, true),
+        // While the stream is away the header says so already.
+        Msg::ListFailed(refusal) if state.link == Link::Up => state.notify(refusal.title, true),
+        Msg::ListFailed(_) => {}
         Msg::Logs(feed, generation, batch) => take_logs(state, feed, generation, batch),
         Msg::LogsFailed(Feed::Tail, _, reason) => state.tail_error = Some(reason),
         Msg::LogsFailed(Feed::Logs, generation, reason) if generation == state.logs.generation => {
@@ -147,6 +149,7 @@ fn picture(state: &mut State, fleet: Box<Fleet>) -> Vec<Cmd> {
         state.operations.put(operation.clone());
     }
     state.fleet = Some(fleet);
+    state.pictured = Some(state.now);
     if state.cluster.is_none() {
         state.cluster = first_cluster(state);
     }

@@ -83,7 +83,7 @@ pub(super) fn footer(state: &State, look: Look, frame: &mut Frame<'_>, area: Rec
         .contexts()
         .iter()
         .flat_map(|context: &Context| rows(*context));
-    for row in hints.filter(|row| !row.hint.is_empty() && !(named && row.action == Action::SheetRun)) {
+    for row in hints.filter(|row| !row.hint.is_empty() && (!named || row.action != Action::SheetRun)) {
         let key = row.key.to_string();
         let width = key.chars().count() + row.hint.chars().count() + 3;
         // A hint is shown whole or not at all.
@@ -122,9 +122,9 @@ fn freshness(state: &State, look: Look) -> Span<'static> {
     use ops_api::Health;
     match (state.freshness(), &state.fleet) {
         (Freshness::Live, Some(fleet)) => {
-            let lag = state
-                .heard
-                .map_or(0, |heard| heard.wall.duration_since(fleet.at).as_millis().max(0));
+            let lag = state.pictured.map_or(0, |pictured| {
+                pictured.wall.duration_since(fleet.at).as_millis().max(0)
+            });
             let whose = if fleet.view == "control" {
                 String::new()
             } else {

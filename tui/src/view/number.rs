@@ -43,7 +43,7 @@ pub(super) fn bytes(value: u64) -> String {
         0 => "-".to_owned(),
         value if value < 1 << 20 => format!("{}K", value >> 10),
         value if value < 1 << 30 => format!("{}M", value >> 20),
-        value => format!("{}.{}G", value >> 30, (value & ((1 << 30) - 1)) * 10 >> 30),
+        value => format!("{}.{}G", value >> 30, ((value & ((1 << 30) - 1)) * 10) >> 30),
     }
 }
 

@@ -22,7 +22,11 @@ pub(super) fn draw(state: &State, sheet: &Sheet, look: Look, frame: &mut Frame<'
     let width = area.width.min(width);
     let inner_width = usize::from(width.saturating_sub(4));
     let upper = explanation(state, sheet, look, inner_width);
-    let lower = controls(sheet, look, inner_width);
+    let mut lower = controls(sheet, look, inner_width);
+    if upper.len() + lower.len() + 2 > usize::from(area.height) {
+        // The empty line above the buttons is a luxury.
+        lower.retain(|line| line.width() > 0);
+    }
     let height = u16::try_from(upper.len() + lower.len() + 2)
         .unwrap_or(u16::MAX)
         .min(area.height);
@@ -212,12 +216,19 @@ fn gates(plan: &Plan, planned: &Planned, look: Look, width: usize) -> Vec<Line<'
             ("by this picture; the control plane is asked", texts.collect())
         }
     };
-    let mut lines = vec![label(look, "GATES", whose.to_owned(), Role::Muted)];
-    lines.extend(
-        texts
-            .into_iter()
-            .flat_map(|(text, role)| labelled(look, "", &text, role, width)),
-    );
+    // What does not hold comes first: a small window may show no more.
+    let (bad, good): (Vec<_>, Vec<_>) = texts.into_iter().partition(|(_, role)| *role != Role::Ok);
+    let mut lines: Vec<Line<'static>> = Vec::new();
+    for (text, role) in bad.into_iter().chain(good) {
+        let name = if lines.is_empty() { "GATES" } else { "" };
+        lines.extend(labelled(look, name, &text, role, width));
+    }
+    lines.push(label(
+        look,
+        if lines.is_empty() { "GATES" } else { "" },
+        whose.to_owned(),
+        Role::Muted,
+    ));
     lines
 }
 

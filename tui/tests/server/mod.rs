@@ -1,6 +1,7 @@
 //! A control plane and a log store on loopback that answer over real HTTP with the shapes of the real ones: for
 //! the tests of the connections, and for the demo. It restarts nothing: an operation that is started is stepped
 //! through by the clock.
+#![allow(clippy::unwrap_used, reason = "a stage that cannot be set is a failed test")]
 #![allow(dead_code, reason = "the tests and the demo each use their own part")]
 
 use std::convert::Infallible;

@@ -1,5 +1,6 @@
 //! What the tests look at: a small stack in the middle of an ordinary bad day, and a way to play keys on it and
 //! to picture a screen, with its styles, as text. Not all tests use all of it.
+#![allow(clippy::unwrap_used, reason = "a stage that cannot be set is a failed test")]
 #![allow(dead_code, reason = "each test binary uses its own part of the stage")]
 
 use jiff::{SignedDuration, Timestamp};

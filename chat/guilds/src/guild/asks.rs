@@ -17,7 +17,7 @@ use crate::mail::{Mail, Waiter};
 const JOBS: usize = 1024;
 
 /// Look-ups at a time.
-const LOOKUPS: usize = 64;
+const LOOKUPS: usize = 256;
 
 /// What a read beside the loop has found.
 #[derive(Debug)]

@@ -15,7 +15,7 @@ use chat_proto::service::guilds::{Ask, Guilds, NewMessage, Request};
 use chat_proto::{Epoch, EventNumber, Generation, GuildId, UserId};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time::Instant;
+use tokio::time::{Instant, MissedTickBehavior};
 use tracing::debug;
 
 use crate::fanout::Fanout;
@@ -29,6 +29,9 @@ use work::Work;
 
 /// A guild that nobody subscribes to and nobody asks for anything is unloaded after this.
 const IDLE: Duration = Duration::from_secs(10 * 60);
+
+/// How often a guild looks whether it is idle, and forgets what is too old to be repeated.
+const SWEEP: Duration = Duration::from_secs(60);
 
 /// How long the write in flight may still take when the guild is let go. If that is not enough, its outcome is what
 /// the next owner finds.
@@ -77,6 +80,9 @@ pub(crate) async fn live(registry: Registry, id: GuildId, mut mail: mpsc::Receiv
     let claimed = match registry.stop().run_until_cancelled(claiming).await {
         Some(Ok(claimed)) => claimed,
         Some(Err(refusal)) => {
+            if matches!(refusal, Refusal::Fenced { .. }) {
+                registry.count_fenced();
+            }
             drop(place);
             return refuse(&mut mail, &refusal).await;
         }
@@ -120,13 +126,13 @@ impl Guild {
         // The view may have changed since the claim.
         changes.mark_changed();
         let stop = self.registry.stop().clone();
+        let mut sweep = tokio::time::interval(SWEEP);
+        sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut work: Option<Work> = None;
         loop {
             if work.is_none() {
                 work = self.next_work();
             }
-            let idle_at = self.quiet_since + IDLE;
-            let idle = work.is_none() && self.fanout.is_empty() && self.lookups.is_empty();
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return (Parting::Stopping, work),
@@ -156,7 +162,13 @@ impl Guild {
                     // The registry holds a sender as long as this task lives.
                     None => return (Parting::Stopping, work),
                 },
-                () = tokio::time::sleep_until(idle_at), if idle => return (Parting::Idle, work),
+                _ = sweep.tick() => {
+                    self.ledger.sweep(unix_ms());
+                    let wanted = work.is_some() || !self.lookups.is_empty() || !self.fanout.is_empty();
+                    if !wanted && self.quiet_since.elapsed() > IDLE {
+                        return (Parting::Idle, None);
+                    }
+                }
             }
         }
     }

@@ -138,7 +138,7 @@ impl Guild {
             }
             Ask::CreateChannel { by, channel } => self
                 .roster
-                .may_create_channel(by)
+                .may_create_channel(by, &channel)
                 .map(|()| compose::channel_create(self.id, channel)),
             Ask::AddMember { user, .. } if self.roster.member(user.id).is_some() => {
                 // Whoever asks again may ask because the notice was lost.
@@ -148,7 +148,7 @@ impl Guild {
             }
             Ask::AddMember { by, user } => self
                 .roster
-                .may_add_member(by, user.id)
+                .may_add_member(by, &user)
                 .map(|()| compose::member_add(self.id, user)),
             Ask::RemoveMember { by, user } => match self.roster.member(user) {
                 None => {

@@ -5,6 +5,7 @@ use chat_node::CallError;
 use chat_proto::service::Refusal;
 use chat_proto::service::data::{Data, Page};
 use chat_proto::service::guilds::{Ask, Reply};
+use chat_proto::service::presence::News;
 use chat_proto::{ChannelId, Cluster, EventKind, EventNumber, GuildId, MessageId, UserId};
 
 struct Scene {
@@ -324,4 +325,47 @@ async fn an_owner_that_missed_a_generation_claims_again_and_goes_on() {
     .await;
     client.send(7, "and on").await;
     heard(&client, 3).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_joins_or_leaves_is_told_and_a_loaded_guild_knows_who_is_online() {
+    let stack = Stack::start().await;
+    let _presence = stack.node(Cluster::Presence, "presence-0").await;
+    let _data = stack.node(Cluster::Data, "data-0").await;
+    let _owner = stack.node(Cluster::Guilds, "guilds-0").await;
+    let client = stack.client().await;
+    client.create(7).await;
+    done(
+        &client,
+        Ask::AddMember {
+            by: None,
+            user: user(8),
+        },
+    )
+    .await;
+    done(
+        &client,
+        Ask::RemoveMember {
+            by: None,
+            user: UserId(8),
+        },
+    )
+    .await;
+    let guild = GuildId(7);
+    // Each is told on its own way: they may overtake one another.
+    for expected in [
+        (UserId(7), News::GuildJoined { guild }),
+        (UserId(8), News::GuildJoined { guild }),
+        (UserId(8), News::GuildLeft { guild }),
+    ] {
+        until("the notice arrives", async || {
+            stack.news.lock().unwrap().contains(&expected)
+        })
+        .await;
+    }
+    until("the owner has asked who is online", async || {
+        let snapshot = client.ask(7, Ask::Snapshot).await;
+        matches!(snapshot, Ok(Reply::Snapshot { presences, .. }) if presences == [(UserId(7), "online".to_owned())])
+    })
+    .await;
 }

@@ -169,6 +169,57 @@ async fn a_killed_data_node_loses_nothing_and_sends_wait_for_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_is_stopped_in_the_middle_of_its_work_finishes_what_it_has_begun() {
+    let stack = Stack::start().await;
+    let mut data = stack.node(Cluster::Data, "data-0").await;
+    let mut first = stack.node(Cluster::Guilds, "guilds-0").await;
+    let _second = stack.node(Cluster::Guilds, "guilds-1").await;
+    let client = following(&stack).await;
+    let load = Load::start(&client);
+    for _ in 0..2 {
+        progress(&client).await;
+        first.stop().await;
+        progress(&client).await;
+        first = stack.node(Cluster::Guilds, "guilds-0").await;
+        progress(&client).await;
+        data.stop().await;
+        data = stack.node(Cluster::Data, "data-0").await;
+    }
+    progress(&client).await;
+    let acknowledged = load.finish().await;
+    check(&client, &acknowledged).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_lost_when_owners_and_data_die_again_and_again() {
+    let stack = Stack::start().await;
+    let mut data = stack.node(Cluster::Data, "data-0").await;
+    let mut owners = vec![
+        stack.node(Cluster::Guilds, "guilds-0").await,
+        stack.node(Cluster::Guilds, "guilds-1").await,
+    ];
+    let client = following(&stack).await;
+    let load = Load::start(&client);
+    for round in 0..6 {
+        progress(&client).await;
+        let victim = owners.remove(0);
+        let name = victim.name().clone();
+        victim.kill().await;
+        if round % 2 == 0 {
+            // It comes back before its lease ends; until then nobody takes over.
+            data.kill().await;
+            data = stack.node(Cluster::Data, "data-0").await;
+        } else {
+            stack.lease.expire(&name);
+        }
+        owners.push(stack.node(Cluster::Guilds, name.as_str()).await);
+    }
+    progress(&client).await;
+    let acknowledged = load.finish().await;
+    check(&client, &acknowledged).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_owner_that_is_cut_off_from_the_membership_is_fenced_and_says_try_again() {
     let stack = Stack::start().await;
     let _data = stack.node(Cluster::Data, "data-0").await;

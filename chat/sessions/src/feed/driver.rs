@@ -7,21 +7,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use chat_node::{CallError, Caller, Node};
-use chat_proto::service::Refusal;
-use chat_proto::service::data::GuildRecord;
-use chat_proto::service::guilds::{Ask, Guilds, Reply, Request};
+use chat_node::Caller;
 use chat_proto::service::sessions::Sessions;
-use chat_proto::{Cluster, EventNumber, GuildEvent, GuildId, NodeName, UserId};
+use chat_proto::{Cluster, GuildEvent, GuildId};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tracing::debug;
 
+use super::calls::{Done, read, snapshot, subscribe, unsubscribe};
 use super::feeds::Feeds;
 use super::state::{Feed, LinkId};
 use crate::cell::Cell;
-use crate::limits::{FEED_CHECK, FEED_LINGER, OWNER_CALL, PAGE_EVENTS, RETRY_FIRST, RETRY_LONGEST};
+use crate::limits::{FEED_CHECK, FEED_LINGER, RETRY_FIRST, RETRY_LONGEST};
 
 /// What a feed is told.
 #[derive(Debug)]
@@ -34,30 +32,6 @@ pub(crate) enum Command {
     Event(GuildEvent),
     /// A link died, or its node said that the guild moved.
     Broken(LinkId),
-}
-
-/// What came of a call.
-enum Done {
-    Subscribed {
-        link: LinkId,
-        node: NodeName,
-        since: Option<EventNumber>,
-        events: Vec<GuildEvent>,
-        last: EventNumber,
-    },
-    NotSubscribed(CallError),
-    Pictured {
-        guild: GuildRecord,
-        presences: Vec<(UserId, String)>,
-        last: EventNumber,
-    },
-    NotPictured(CallError),
-    Read {
-        after: EventNumber,
-        events: Vec<GuildEvent>,
-        last: EventNumber,
-    },
-    NotRead(CallError),
 }
 
 /// The task of a feed.
@@ -214,6 +188,7 @@ impl Driver {
                 events,
                 last,
             } => {
+                metrics::counter!("feed_subscriptions_total").increment(1);
                 self.quiet_since = Instant::now();
                 self.feed.subscribed(link, node, since, events, last);
                 self.succeeded();
@@ -284,99 +259,4 @@ impl Driver {
         }
         true
     }
-}
-
-// --- the calls ---
-
-fn request(feeds: &Feeds, guild: GuildId, ask: Ask) -> Request {
-    let generation = feeds.node().view().generation();
-    Request {
-        guild,
-        generation,
-        ask,
-    }
-}
-
-async fn subscribe(feeds: &Feeds, guild: GuildId, since: Option<EventNumber>) -> Done {
-    let _permit = feeds.permit().await;
-    let node = feeds.node();
-    let Some(owner) = owner(node, guild) else {
-        return Done::NotSubscribed(CallError::NoOwner(Cluster::Guilds));
-    };
-    let request = request(feeds, guild, Ask::Subscribe { since });
-    match node.call_on::<Guilds>(&owner, &request).await {
-        Ok((link, Reply::Subscribed { events, last, .. })) => Done::Subscribed {
-            link: link.id,
-            node: link.node,
-            since,
-            events,
-            last,
-        },
-        Ok((_, reply)) => Done::NotSubscribed(odd(&reply)),
-        Err(error) => {
-            if let CallError::Refused(Refusal::NotOwner { generation }) = &error {
-                node.wait_for(*generation, RETRY_LONGEST).await;
-            }
-            Done::NotSubscribed(error)
-        }
-    }
-}
-
-async fn snapshot(feeds: &Feeds, guild: GuildId) -> Done {
-    match call(feeds, guild, Ask::Snapshot).await {
-        Ok(Reply::Snapshot {
-            guild,
-            last,
-            presences,
-        }) => Done::Pictured {
-            guild,
-            presences,
-            last,
-        },
-        Ok(reply) => Done::NotPictured(odd(&reply)),
-        Err(error) => Done::NotPictured(error),
-    }
-}
-
-async fn read(feeds: &Feeds, guild: GuildId, after: EventNumber) -> Done {
-    let limit = PAGE_EVENTS;
-    match call(feeds, guild, Ask::ReadEvents { after, limit }).await {
-        Ok(Reply::Events { events, last }) => Done::Read { after, events, last },
-        Ok(reply) => Done::NotRead(odd(&reply)),
-        Err(error) => Done::NotRead(error),
-    }
-}
-
-async fn unsubscribe(feeds: &Feeds, guild: GuildId) {
-    let Some(owner) = owner(feeds.node(), guild) else {
-        return;
-    };
-    let request = request(feeds, guild, Ask::Unsubscribe);
-    // An owner that did not hear it pushes events that nobody here wants, until the connection ends.
-    if let Err(error) = feeds.node().call::<Guilds>(&owner, &request).await {
-        debug!(%error, %guild, "cannot unsubscribe");
-    }
-}
-
-async fn call(feeds: &Feeds, guild: GuildId, ask: Ask) -> Result<Reply, CallError> {
-    let _permit = feeds.permit().await;
-    let make = |view: &chat_node::View| Request {
-        guild,
-        generation: view.generation(),
-        ask: ask.clone(),
-    };
-    let key = guild.to_string();
-    feeds.node().call_owner::<Guilds>(&key, OWNER_CALL, make).await
-}
-
-fn owner(node: &Node, guild: GuildId) -> Option<NodeName> {
-    let view = node.view();
-    let owner = view.owner(Cluster::Guilds, &guild.to_string())?;
-    Some(owner.node.clone())
-}
-
-fn odd(reply: &Reply) -> CallError {
-    CallError::Refused(Refusal::internal(format!(
-        "the owner answered something else: {reply:?}"
-    )))
 }

@@ -128,7 +128,9 @@ impl Feeds {
 
     fn handle(&self, guild: GuildId) -> Handle {
         let mut feeds = self.lock();
-        if let Some(handle) = feeds.get(&guild) {
+        if let Some(handle) = feeds.get(&guild)
+            && !handle.mailbox.is_closed()
+        {
             return handle.clone();
         }
         let (mailbox, receiver) = mpsc::channel(FEED_MAILBOX);

@@ -9,7 +9,7 @@ use chat_node::{CallError, Link, Node, Receive, Shell};
 use chat_proto::service::Refusal;
 use chat_proto::service::data::{ChannelRecord, GuildRecord, User};
 use chat_proto::service::guilds::{self, Guilds, NewMessage};
-use chat_proto::service::sessions::{Ask, Frame, Push, Request, Sessions, Start};
+use chat_proto::service::sessions::{Ask, Frame, Push, Reply, Request, Sessions, Start};
 use chat_proto::{ChannelId, Cluster, EventNumber, GuildId, Intents, MessageId, SessionId, UserId};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -33,6 +33,10 @@ struct Client {
     link: Option<Link>,
     /// The socket is closed: the session waits for a resume.
     away: bool,
+    /// The client is resuming: nobody else attaches it.
+    resuming: bool,
+    /// What arrives meanwhile: it counts from the reply on.
+    waiting: Vec<Frame>,
     rebuilt: u32,
     moved: u32,
 }
@@ -154,11 +158,13 @@ impl Gateway {
             cursors: HashMap::new(),
             link: None,
             away: false,
+            resuming: false,
+            waiting: Vec::new(),
             rebuilt: 0,
             moved: 0,
         };
         self.clients().insert(start.session.clone(), client);
-        let link = self
+        let (link, _) = self
             .ask(&start.session, Ask::Start(start.clone()))
             .await
             .expect("it starts");
@@ -180,10 +186,18 @@ impl Gateway {
         .expect("it is detached");
     }
 
+    /// The client of another gateway, which has died with all that it knew, connects to this one.
+    pub(crate) fn inherit(&self, dead: &Self, session: &str) {
+        let mut client = dead.with(session, |client| client.clone());
+        client.cursors.clear();
+        (client.away, client.link) = (true, None);
+        self.clients().insert(SessionId::from(session), client);
+    }
+
     /// It comes back and resumes from `seq` (`None`: from what it has).
     pub(crate) async fn resume(&self, session: &str, id: u64, seq: Option<u64>) -> Result<(), CallError> {
         let own = self.with(session, |client| {
-            client.away = false;
+            (client.away, client.resuming) = (false, true);
             client.seq
         });
         let ask = Ask::Resume {
@@ -191,8 +205,22 @@ impl Gateway {
             user: UserId(id),
             seq: seq.unwrap_or(own),
         };
-        let link = self.ask(&SessionId::from(session), ask).await?;
-        self.with(session, |client| client.link = Some(link));
+        let asked = self.ask(&SessionId::from(session), ask).await;
+        if asked.is_err() {
+            self.with(session, |client| (client.resuming, client.away) = (false, true));
+        }
+        let (link, reply) = asked?;
+        let Reply::Resumed { cursors, .. } = reply else {
+            unreachable!("a resume says where the client is: {reply:?}")
+        };
+        self.with(session, |client| {
+            client.cursors = cursors.into_iter().collect();
+            client.link = Some(link);
+            client.resuming = false;
+            for frame in std::mem::take(&mut client.waiting) {
+                client.take(frame);
+            }
+        });
         Ok(())
     }
 
@@ -249,7 +277,7 @@ impl Gateway {
     }
 
     /// Asks the session's owner until it answers, or refuses for good.
-    async fn ask(&self, id: &SessionId, ask: Ask) -> Result<Link, CallError> {
+    async fn ask(&self, id: &SessionId, ask: Ask) -> Result<(Link, Reply), CallError> {
         loop {
             let view = self.node.view();
             let generation = view.generation();
@@ -262,7 +290,7 @@ impl Gateway {
                 None => Err(CallError::NoOwner(Cluster::Sessions)),
             };
             match asked {
-                Ok((link, _)) => return Ok(link),
+                Ok(answer) => return Ok(answer),
                 Err(error) if error.retry() => tokio::time::sleep(Duration::from_millis(10)).await,
                 Err(error) => return Err(error),
             }
@@ -276,7 +304,7 @@ impl Gateway {
                 let clients = self.clients();
                 let lost = clients
                     .values()
-                    .filter(|client| client.link.is_none() && !client.away);
+                    .filter(|client| client.link.is_none() && !client.away && !client.resuming);
                 lost.filter(|client| client.seq > 0).cloned().collect()
             };
             for client in lost {
@@ -294,7 +322,7 @@ impl Gateway {
                     }
                     attached => attached,
                 };
-                let link = link.expect("a session is attached or rebuilt");
+                let (link, _) = link.expect("a session is attached or rebuilt");
                 self.with(session.as_str(), |client| client.link = Some(link));
             }
             // What is lost while others are attached is found at the next turn.
@@ -318,10 +346,14 @@ impl Receive<Sessions> for Gateway {
                 let Some(client) = clients.get_mut(&session) else {
                     return;
                 };
-                if client.away || frame.seq <= client.seq {
+                if client.away {
                     return;
                 }
-                client.take(frame);
+                if client.resuming {
+                    client.waiting.push(frame);
+                } else {
+                    client.take(frame);
+                }
             }
             Push::Moved { session, .. } => {
                 self.with(session.as_str(), |client| {
@@ -344,6 +376,9 @@ impl Receive<Sessions> for Gateway {
 
 impl Client {
     fn take(&mut self, frame: Frame) {
+        if frame.seq <= self.seq {
+            return;
+        }
         assert_eq!(
             frame.seq,
             self.seq + 1,

@@ -98,8 +98,12 @@ impl Stack {
 
     /// A gateway, which also sends as the api does.
     pub(crate) async fn gateway(&self) -> Arc<Gateway> {
+        self.gateway_called("gateway-0").await
+    }
+
+    pub(crate) async fn gateway_called(&self, name: &str) -> Arc<Gateway> {
         let shell = Shell::start(
-            options(Cluster::Gateway, "gateway-0", self),
+            options(Cluster::Gateway, name, self),
             &mut Sockets::default(),
             CancellationToken::new(),
         )
@@ -150,6 +154,10 @@ impl Running {
             health.drain.is_some_and(|drain| drain.left == 0)
         })
         .await;
+    }
+
+    pub(crate) async fn health(&self) -> NodeHealth {
+        self.admin().health().await.expect("it answers")
     }
 
     fn admin(&self) -> AdminClient {

@@ -30,30 +30,54 @@ use redb::{Database, ReadTransaction, ReadableDatabase as _};
 
 use crate::{EventPage, Store, StoreError, Write, Written};
 
-/// How much memory redb may use for its pages.
-const CACHE_BYTES: usize = 128 << 20;
-
-/// From this size on a store saves with each commit what a repair needs.
-const LARGE_BYTES: u64 = 256 << 20;
+/// How a store works.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// How much memory redb may use for its pages. 128 MiB by default.
+    pub cache_bytes: usize,
+    /// From this size on a store saves with each commit what a repair needs. 256 MiB by default.
+    pub quick_repair_from_bytes: u64,
+}
 
 /// A store in one file.
 pub struct Embedded {
     database: Database,
     path: PathBuf,
+    settings: Settings,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            cache_bytes: 128 << 20,
+            quick_repair_from_bytes: 256 << 20,
+        }
+    }
 }
 
 impl Embedded {
     /// Opens the store in `folder`, making both when they are not there. It stays locked until it is dropped.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
+        Self::open_with(folder, Settings::default())
+    }
+
+    /// Like [`Embedded::open`].
+    pub fn open_with(folder: &Path, settings: Settings) -> Result<Self, StoreError> {
         let path = folder.join("store.redb");
         std::fs::create_dir_all(folder).map_err(|error| StoreError::Io {
             action: "create",
             path: folder.to_owned(),
             reason: error.to_string(),
         })?;
-        let opened = Database::builder().set_cache_size(CACHE_BYTES).create(&path);
+        let opened = Database::builder()
+            .set_cache_size(settings.cache_bytes)
+            .create(&path);
         let database = opened.map_err(|error| StoreError::from_redb("open", &path, error.into()))?;
-        let store = Self { database, path };
+        let store = Self {
+            database,
+            path,
+            settings,
+        };
         // Readers need the tables to be there.
         store.commit(|transaction| {
             tables::Writing::open(transaction)?;
@@ -72,7 +96,7 @@ impl Embedded {
     /// node has only seconds to come back.
     fn is_large(&self) -> bool {
         // When in doubt, the safe answer.
-        std::fs::metadata(&self.path).map_or(true, |file| file.len() >= LARGE_BYTES)
+        std::fs::metadata(&self.path).map_or(true, |file| file.len() >= self.settings.quick_repair_from_bytes)
     }
 
     fn commit<T>(

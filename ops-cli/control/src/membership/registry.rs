@@ -105,7 +105,7 @@ impl Registry {
 
     async fn carry_out(&self, leases: &mut Leases, change: Change) -> Result<(), JournalError> {
         self.inner.journal.append(vec![change.record()]).await?;
-        tell(&change);
+        tell(&change, leases.membership());
         leases.apply(change, Instant::now());
         self.inner
             .membership
@@ -157,8 +157,22 @@ impl Registry {
     }
 }
 
-fn tell(change: &Change) {
+fn tell(change: &Change, before: &Membership) {
     let generation = change.generation.0;
+    if let What::Put(member) = &change.what
+        && let Some(old) = before.member(&member.node)
+        && old.incarnation != member.incarnation
+    {
+        // It did not give its lease back, so nobody ended it in order.
+        warn!(
+            event.action = "node-lost",
+            event.reason = "its life ended by itself",
+            labels.node = %member.node,
+            incarnation = old.incarnation.0,
+            generation,
+            "node lost"
+        );
+    }
     match &change.what {
         What::Put(member) if member.state == MemberState::Ready => info!(
             event.action = "node-ready",

@@ -53,8 +53,6 @@ pub(crate) enum Refusal {
     UnknownNode(String),
     #[error("there is no operation '{0}'")]
     UnknownOperation(String),
-    #[error("the control plane cannot restart itself")]
-    Itself,
     #[error("operation {id} holds the chain: restart {cluster}, by {by}")]
     Conflict { id: String, cluster: String, by: String },
     #[error("refused by a gate: {0}")]
@@ -284,11 +282,7 @@ impl Desk {
     /// Writes how an operation ended.
     pub(crate) async fn close(&self, id: &str) {
         let Some(run) = self.run(id) else { return };
-        let outcome = match run.operation.state {
-            OperationState::Completed => "success",
-            _ => "failure",
-        };
-        if let Err(refusal) = self.audit(&run.operation, outcome).await {
+        if let Err(refusal) = self.audit(&run.operation, run.operation.state.outcome()).await {
             error!(error = %refusal, labels.op_id = %id, "cannot write the outcome to the audit log");
         }
         self.inner
@@ -331,10 +325,7 @@ impl Desk {
     ) -> Result<(Vec<String>, Vec<String>), Refusal> {
         let clusters = self.inner.hands.targets.clusters();
         let found = clusters.into_iter().find(|(name, ..)| *name == request.cluster);
-        let (name, _, nodes) = found.ok_or_else(|| Refusal::UnknownCluster(request.cluster.clone()))?;
-        if name == "control" {
-            return Err(Refusal::Itself);
-        }
+        let (_, _, nodes) = found.ok_or_else(|| Refusal::UnknownCluster(request.cluster.clone()))?;
         let targets = match &request.node {
             Some(node) if nodes.contains(node) => vec![node.clone()],
             Some(node) => return Err(Refusal::UnknownNode(node.clone())),

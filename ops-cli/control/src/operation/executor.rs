@@ -56,7 +56,7 @@ pub(super) async fn execute(
         let operation = run.operation;
         info!(
             event.action = "operation-ended",
-            event.outcome = ?operation.state,
+            event.outcome = operation.state.outcome(),
             event.reason = operation.error.as_deref().unwrap_or_default(),
             labels.op_id = %id,
             labels.cluster = %operation.request.cluster,

@@ -63,11 +63,6 @@ impl From<Refusal> for No {
                 "unknown-operation",
                 "`ops op list` lists the operations",
             ),
-            Refusal::Itself => new(
-                StatusCode::CONFLICT,
-                "gate",
-                "end its process: the supervisor starts it again, and nothing else stops meanwhile",
-            ),
             Refusal::Conflict { ref id, .. } => {
                 let hint =
                     format!("wait for it with `ops op watch {id}`, or end it with `ops op abort {id}`");

@@ -29,10 +29,11 @@ const ORDERS: usize = 16;
 pub(crate) enum Order {
     /// Start it if it does not run.
     Start(oneshot::Sender<Process>),
-    /// Stop this life of it.
+    /// Stop this life of it; and start the next one, if `again`.
     Stop {
         incarnation: u64,
         grace: Duration,
+        again: bool,
         done: oneshot::Sender<bool>,
     },
     /// Stop whatever runs, and end.
@@ -146,6 +147,8 @@ impl Keeper {
         if let Some(started) = starter {
             answer(started, self.process.borrow().clone());
         }
+        // The end of this pipe tells the child that we are gone. `Child::wait` would close it.
+        let _alive = child.stdin.take();
         let (spec, http) = (self.spec.clone(), self.http.clone());
         let probe = probe::until_ready(&http, spec.probe.as_deref());
         tokio::pin!(probe);
@@ -169,12 +172,13 @@ impl Keeper {
                 Some(Order::Stop {
                     incarnation,
                     grace,
+                    again,
                     done,
                 }) => {
                     if incarnation == self.process.borrow().incarnation {
                         self.end(&mut child, grace).await;
                         answer(done, true);
-                        return Next::Rest;
+                        return if again { Next::Run } else { Next::Rest };
                     }
                     answer(done, false);
                 }
@@ -194,7 +198,6 @@ impl Keeper {
         let mut command = tokio::process::Command::from(self.spec.command()?);
         command.kill_on_drop(true);
         let incarnation = Incarnation::now().0;
-        // Its standard input stays open inside `child` for as long as we live.
         let child = command.spawn()?;
         let pid = child.id().unwrap_or(0);
         info!(

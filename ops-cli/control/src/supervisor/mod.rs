@@ -8,6 +8,7 @@
 
 mod backoff;
 mod keeper;
+mod kin;
 mod lock;
 mod plan;
 pub mod preflight;
@@ -21,24 +22,22 @@ pub mod wire;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use ops_api::StackFile;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+pub use kin::KinError;
 pub use lock::{Held, LockError, LockFile, holder};
 pub use plan::{PROGRAMS, PlanError, missing_programs};
 pub use spec::{ProcessSpec, Socket};
 
 use crate::folder::Folder;
 use crate::topology::Topology;
+use kin::Kin;
 use plan::Plan;
 use stack::Stack;
-
-/// For how long the processes of a killed supervisor may still hold its ports.
-const ORPHANS_GONE: Duration = Duration::from_secs(7);
 
 /// Why a supervisor ended other than it was told to.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +45,9 @@ pub enum SuperviseError {
     /// There is no plan.
     #[error(transparent)]
     Plan(#[from] PlanError),
+    /// Processes of an earlier supervisor are in the way.
+    #[error(transparent)]
+    Kin(#[from] KinError),
     /// The control socket cannot be opened.
     #[error("cannot listen on {path}: {source}")]
     Socket {
@@ -64,7 +66,9 @@ pub async fn run(
     stop: CancellationToken,
 ) -> Result<(), SuperviseError> {
     raise_file_limit();
-    let Plan { stages, file } = plan_when_free(folder, topology, programs).await?;
+    let mut kin = Kin::open(folder)?;
+    let kin = kin.take(folder).await?;
+    let Plan { stages, file } = plan::plan(folder, topology, programs, Some(&kin.file))?;
     info!(
         event.action = "supervisor-started",
         labels.control = %file.control,
@@ -100,24 +104,6 @@ pub async fn supervise(
     }
     remove(path);
     Ok(())
-}
-
-/// After a `kill -9` of the last supervisor its processes need a moment to notice and to let go of the ports.
-async fn plan_when_free(folder: &Folder, topology: &Topology, programs: &Path) -> Result<Plan, PlanError> {
-    let killed = StackFile::path(folder.root()).exists();
-    let give_up = tokio::time::Instant::now() + ORPHANS_GONE;
-    loop {
-        match plan::plan(folder, topology, programs) {
-            Err(PlanError::Port { source, .. })
-                if killed
-                    && source.kind() == io::ErrorKind::AddrInUse
-                    && tokio::time::Instant::now() < give_up =>
-            {
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-            outcome => return outcome,
-        }
-    }
 }
 
 fn remove(path: &Path) {

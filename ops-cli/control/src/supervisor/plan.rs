@@ -2,9 +2,11 @@
 //! which command starts what, in which order.
 
 use std::ffi::OsString;
+use std::fs::File;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use chat_proto::Cluster;
@@ -56,10 +58,16 @@ pub enum PlanError {
 }
 
 /// Opens the sockets and writes tokens, `punt.toml`, `topology.toml` and `stack.json`.
-pub(crate) fn plan(folder: &Folder, topology: &Topology, programs: &Path) -> Result<Plan, PlanError> {
+pub(crate) fn plan(
+    folder: &Folder,
+    topology: &Topology,
+    programs: &Path,
+    kin: Option<&Arc<File>>,
+) -> Result<Plan, PlanError> {
     let mut draft = Draft {
         folder,
         programs,
+        kin,
         endpoints: Vec::new(),
     };
     let ports = &topology.ports;
@@ -75,11 +83,13 @@ pub(crate) fn plan(folder: &Folder, topology: &Topology, programs: &Path) -> Res
         public: format!("ws://{edge_at}"),
     };
 
-    let mut stages = vec![vec![
-        draft.logstore(store, store_at),
-        draft.punt(syslog, metrics, metrics_at),
-        draft.control(control, control_at),
-    ]];
+    // These start at once, as only the last one is waited for. They stop one after another: punt delivers what
+    // it has while the store still takes it.
+    let mut stages = vec![
+        vec![draft.logstore(store, store_at)],
+        vec![draft.punt(syslog, metrics, metrics_at)],
+        vec![draft.control(control, control_at)],
+    ];
     let mut edge = Some(edge);
     for cluster in Cluster::ALL {
         let mut stage = Vec::new();
@@ -133,6 +143,7 @@ struct Urls {
 struct Draft<'a> {
     folder: &'a Folder,
     programs: &'a Path,
+    kin: Option<&'a Arc<File>>,
     endpoints: Vec<Endpoint>,
 }
 
@@ -238,6 +249,7 @@ impl Draft<'_> {
             args,
             env: Vec::new(),
             sockets,
+            kin: self.kin.cloned(),
             stderr: self.folder.stderr(node),
             probe,
             grace: PLATFORM_GRACE,
@@ -313,7 +325,7 @@ mod tests {
         let data = tempfile::tempdir().unwrap();
         let folder = Folder::new(data.path());
         folder.create().unwrap();
-        let plan = plan(&folder, &free_ports(), Path::new("/bin")).unwrap();
+        let plan = plan(&folder, &free_ports(), Path::new("/bin"), None).unwrap();
         let order: Vec<&str> = plan
             .stages
             .iter()
@@ -322,18 +334,19 @@ mod tests {
         assert_eq!(
             order,
             [
-                "control", "data", "guilds", "presence", "sessions", "gateway", "api", "edge"
+                "logstore", "punt", "control", "data", "guilds", "presence", "sessions", "gateway", "api",
+                "edge"
             ]
         );
         let sockets = |spec: &ProcessSpec| spec.sockets.iter().map(|s| s.name).collect::<Vec<_>>();
         assert!(
-            plan.stages[1..]
+            plan.stages[3..]
                 .iter()
                 .flatten()
                 .all(|spec| sockets(spec) == ["main", "admin"])
         );
-        assert_eq!(sockets(&plan.stages[0][1]), ["syslog-tcp", "metrics"]);
-        let edge = &plan.stages[7][0];
+        assert_eq!(sockets(&plan.stages[1][0]), ["syslog-tcp", "metrics"]);
+        let edge = &plan.stages[9][0];
         assert_eq!(
             plan.file.edge,
             format!("http://{}", edge.sockets[0].address().unwrap())
@@ -351,7 +364,7 @@ mod tests {
         let other = bind("main", "a test", 0).unwrap();
         let mut topology = free_ports();
         topology.ports.edge = address(&other).port();
-        let error = plan(&folder, &topology, Path::new("/bin"))
+        let error = plan(&folder, &topology, Path::new("/bin"), None)
             .unwrap_err()
             .to_string();
         assert!(error.contains("for the edge"), "{error}");

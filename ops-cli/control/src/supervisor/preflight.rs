@@ -4,6 +4,7 @@
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::path::Path;
 
+use super::kin;
 use super::lock;
 use super::plan;
 use crate::folder::Folder;
@@ -46,8 +47,8 @@ pub fn check(folder: &Folder, topology: &Topology, programs: &Path) -> Result<()
         what: error.to_string(),
         hint: "choose a folder that you may write with --data or GUILDWATCH_DATA".to_owned(),
     })?;
-    // After a kill -9 the last stack's processes may still hold its ports; the supervisor waits for them.
-    if ops_api::StackFile::path(folder.root()).exists() {
+    // Processes that a killed supervisor left still hold its ports for a moment: the next one waits for them.
+    if kin::alive(folder) {
         return Ok(());
     }
     let ports = &topology.ports;

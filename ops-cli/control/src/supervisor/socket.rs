@@ -88,7 +88,16 @@ async fn perform(request: Request, stack: &Stack, stop: &CancellationToken) -> R
             grace_ms,
         } => {
             stack
-                .stop_one(&node, incarnation, Duration::from_millis(grace_ms))
+                .end_one(&node, incarnation, Duration::from_millis(grace_ms), false)
+                .await
+        }
+        Request::Restart {
+            node,
+            incarnation,
+            grace_ms,
+        } => {
+            stack
+                .end_one(&node, incarnation, Duration::from_millis(grace_ms), true)
                 .await
         }
         Request::Start { node } => stack.start_one(&node).await,

@@ -8,6 +8,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use command_fds::{CommandFdExt as _, FdMapping};
@@ -33,6 +34,8 @@ pub struct ProcessSpec {
     pub env: Vec<(String, String)>,
     /// The sockets that it inherits.
     pub sockets: Vec<Socket>,
+    /// A locked file that it inherits as well: the lock is free when the last process of the stack is gone.
+    pub kin: Option<Arc<File>>,
     /// Where its standard output and error go.
     pub stderr: PathBuf,
     /// Answers 200 when it is ready; without one it is ready when it runs.
@@ -87,18 +90,25 @@ impl ProcessSpec {
             .stdout(output.try_clone()?)
             .stderr(output)
             .process_group(0);
+        let mut inherited = Vec::with_capacity(self.sockets.len() + 1);
         if !self.sockets.is_empty() {
             let names: Vec<&str> = self.sockets.iter().map(|socket| socket.name).collect();
             command
                 .env("LISTEN_FDS", self.sockets.len().to_string())
                 .env("LISTEN_FDNAMES", names.join(":"));
-            let mut mappings = Vec::with_capacity(self.sockets.len());
-            for (socket, child_fd) in self.sockets.iter().zip(FIRST_FD..) {
-                let parent_fd = OwnedFd::from(socket.listener.try_clone()?);
-                mappings.push(FdMapping { parent_fd, child_fd });
+            for socket in &self.sockets {
+                inherited.push(OwnedFd::from(socket.listener.try_clone()?));
             }
-            command.fd_mappings(mappings).map_err(io::Error::other)?;
         }
+        // After the sockets, so that it is none of those that LISTEN_FDS counts.
+        if let Some(kin) = &self.kin {
+            inherited.push(OwnedFd::from(kin.try_clone()?));
+        }
+        let numbered = inherited.into_iter().zip(FIRST_FD..);
+        let mappings = numbered.map(|(parent_fd, child_fd)| FdMapping { parent_fd, child_fd });
+        command
+            .fd_mappings(mappings.collect())
+            .map_err(io::Error::other)?;
         Ok(command)
     }
 }

@@ -103,12 +103,13 @@ impl Stack {
         }
     }
 
-    /// Stops one life of a process.
-    pub(crate) async fn stop_one(&self, node: &str, incarnation: u64, grace: Duration) -> Reply {
+    /// Stops one life of a process, and may start the next.
+    pub(crate) async fn end_one(&self, node: &str, incarnation: u64, grace: Duration, again: bool) -> Reply {
         let grace = grace.min(MAX_GRACE);
         let order = |done| Order::Stop {
             incarnation,
             grace,
+            again,
             done,
         };
         match self.tell(node, order).await {

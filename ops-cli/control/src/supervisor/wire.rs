@@ -4,6 +4,7 @@
 //! ```text
 //! {"do":"list"}                                                   -> {"listing":{...}}
 //! {"do":"stop","node":"guilds-0","incarnation":1,"grace_ms":5000} -> {"stopped":true}   false: nothing to stop
+//! {"do":"restart", ... the same as stop ...}                      -> {"stopped":true}   and it is started again
 //! {"do":"start","node":"guilds-0"}                                -> {"started":{...}}
 //! {"do":"shutdown"}                                               -> {"listing":{...}}
 //! ```
@@ -32,6 +33,16 @@ pub enum Request {
         /// The process.
         node: String,
         /// The life of it that is meant ([`Process::incarnation`]).
+        incarnation: u64,
+        /// Between SIGTERM and SIGKILL, in milliseconds.
+        grace_ms: u64,
+    },
+    /// Stop one life of a process and start the next. For the control plane, which could not ask for its own
+    /// start any more.
+    Restart {
+        /// The process.
+        node: String,
+        /// The life of it that is meant.
         incarnation: u64,
         /// Between SIGTERM and SIGKILL, in milliseconds.
         grace_ms: u64,
@@ -176,9 +187,28 @@ impl SupervisorClient {
         let request = Request::Stop {
             node: node.to_owned(),
             incarnation,
-            grace_ms: u64::try_from(grace.as_millis()).unwrap_or(u64::MAX),
+            grace_ms: millis(grace),
         };
-        match self.ask(&request, grace).await? {
+        self.end(&request, grace).await
+    }
+
+    /// Stops one life of a process and starts the next; false: there was nothing to stop.
+    pub async fn restart(
+        &self,
+        node: &str,
+        incarnation: u64,
+        grace: Duration,
+    ) -> Result<bool, SupervisorError> {
+        let request = Request::Restart {
+            node: node.to_owned(),
+            incarnation,
+            grace_ms: millis(grace),
+        };
+        self.end(&request, grace).await
+    }
+
+    async fn end(&self, request: &Request, grace: Duration) -> Result<bool, SupervisorError> {
+        match self.ask(request, grace).await? {
             Reply::Stopped(did) => Ok(did),
             other => Err(unexpected(&other)),
         }
@@ -237,6 +267,10 @@ impl SupervisorClient {
         }
         Ok(answer)
     }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn unexpected(reply: &Reply) -> SupervisorError {

@@ -1,7 +1,7 @@
 //! One batch on its way: sent, judged, and sent again until no item is left.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use punt_elastic::{Elastic, Error, Rejection, Retry, Verdict};
@@ -10,6 +10,12 @@ use tracing::{error, info, warn};
 use super::backoff::Backoff;
 use super::dead_letter::DeadLetter;
 use crate::meter::{Count, Meter};
+
+/// A request of fewer items is not split because it took too long.
+const SMALL: usize = 200;
+
+/// How often rejected events are spoken of.
+const SAY_REJECTED_EVERY: Duration = Duration::from_secs(10);
 
 /// What all deliveries of a sink share.
 #[derive(Debug)]
@@ -21,6 +27,8 @@ pub(crate) struct Delivery {
     pub(crate) dead_letter: Mutex<DeadLetter>,
     /// The reason why the engine takes nothing at the moment: said once when it begins and once when it ends.
     pub(crate) trouble: Mutex<Option<String>>,
+    /// When a rejection was last spoken of.
+    pub(crate) said_rejected: Mutex<Option<Instant>>,
 }
 
 // === impl Delivery ===
@@ -63,10 +71,25 @@ impl Delivery {
                     }
                     tokio::time::sleep(pause).await;
                     self.meter.add(Count::Retried, piece.len() as u64);
-                    pieces.push(piece);
+                    if error.timed_out() && piece.len() > SMALL {
+                        // Perhaps it is only too much for the time limit; then it would be so for ever.
+                        let mut piece = piece;
+                        let rest = piece.split_off(piece.len() / 2);
+                        pieces.extend([rest, piece]);
+                    } else {
+                        pieces.push(piece);
+                    }
                 }
             }
         }
+    }
+
+    /// Whether the engine takes nothing at the moment.
+    pub(crate) fn is_in_trouble(&self) -> bool {
+        self.trouble
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_some()
     }
 
     /// Counts and buries; gives the items to send again.
@@ -107,14 +130,7 @@ impl Delivery {
         let Some((_, first)) = rejected.first() else {
             return;
         };
-        warn!(
-            event.action = "events-rejected",
-            labels.sink = self.sink,
-            events = rejected.len(),
-            error.type = first.kind,
-            error.message = first.reason,
-            "the engine refused events, they are in the dead-letter file"
-        );
+        self.say_rejected(first);
         let mut backoff = Backoff::new(self.retry_max);
         loop {
             let result = tokio::task::block_in_place(|| {
@@ -145,6 +161,23 @@ impl Delivery {
                 }
             }
         }
+    }
+
+    /// Now and then, not with every request: the counters have the numbers.
+    fn say_rejected(&self, first: &Rejection) {
+        let mut said = self.said_rejected.lock().unwrap_or_else(PoisonError::into_inner);
+        if said.is_some_and(|said| said.elapsed() < SAY_REJECTED_EVERY) {
+            return;
+        }
+        *said = Some(Instant::now());
+        warn!(
+            event.action = "events-rejected",
+            labels.sink = self.sink,
+            error.type = first.kind,
+            error.message = first.reason,
+            http.response.status_code = first.status,
+            "the engine refuses events, they go to the dead-letter file"
+        );
     }
 
     fn begin_trouble(&self, error: &Error) {

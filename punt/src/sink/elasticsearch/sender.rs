@@ -46,7 +46,7 @@ struct Batch {
 // === impl Sender ===
 
 impl Sender {
-    /// Runs until the buffer is closed and empty.
+    /// Runs until the buffer is closed, and either empty or without an engine that takes anything.
     pub(crate) async fn run(mut self) -> anyhow::Result<()> {
         let mut deliveries: JoinSet<u64> = JoinSet::new();
         // Owned here, and ended with this task.
@@ -55,7 +55,13 @@ impl Sender {
             let retry_max = Duration::from_millis(self.config.retry_max_ms);
             let prefix = self.config.index.prefix().to_owned();
             let delivery = &self.delivery;
-            if !template::install(&delivery.engine, &delivery.sink, &prefix, retry_max).await {
+            let mut written = self.reader.written();
+            let installed = tokio::select! {
+                installed = template::install(&delivery.engine, &delivery.sink, &prefix, retry_max) => installed,
+                // Stopped before the engine was ever there: the events are on disk.
+                _ = written.wait_for(|written| written.closed) => return Ok(()),
+            };
+            if !installed {
                 let delivery = Arc::clone(delivery);
                 background.spawn(async move {
                     template::install_later(&delivery.engine, &delivery.sink, &prefix, retry_max).await;
@@ -121,7 +127,13 @@ impl Sender {
                 }
                 changed = written.changed(), if !now.closed => drop(changed),
                 () = wait_due => {}
-                _ = tick.tick() => block_in_place(|| self.reader.persist()).context("writing the buffer's position")?,
+                _ = tick.tick() => {
+                    block_in_place(|| self.reader.persist()).context("writing the buffer's position")?;
+                    if now.closed && self.delivery.is_in_trouble() {
+                        // Stopping, and the engine takes nothing: waiting helps nobody, the events are on disk.
+                        return Ok(());
+                    }
+                }
             }
         }
         block_in_place(|| self.reader.persist()).context("writing the buffer's position")

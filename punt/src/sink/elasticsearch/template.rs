@@ -26,14 +26,20 @@ pub(super) fn template(prefix: &str) -> Value {
                 "date_detection": false,
                 "dynamic_templates": [
                     // Doubles only: the first value would decide between long and double for all that follow.
-                    { "numbers": {
+                    // (By value type, since a path alone would match objects as well.)
+                    { "longs": {
                         "path_match": "numeric_labels.*",
+                        "match_mapping_type": "long",
                         "mapping": { "type": "double" }
                     } },
-                    { "labels": {
-                        "path_match": "labels.*",
-                        "match_mapping_type": "*",
-                        "mapping": { "type": "keyword", "ignore_above": IGNORE_ABOVE }
+                    { "doubles": {
+                        "path_match": "numeric_labels.*",
+                        "match_mapping_type": "double",
+                        "mapping": { "type": "double" }
+                    } },
+                    { "booleans": {
+                        "match_mapping_type": "boolean",
+                        "mapping": { "type": "keyword" }
                     } },
                     { "texts": {
                         "match_mapping_type": "string",

@@ -1,6 +1,6 @@
 //! The thread that looks at the files of a source, a few times a second.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 use super::followed::Followed;
 use super::mark::Mark;
@@ -42,6 +42,8 @@ struct Follower {
     /// Batch number, generation and offset, in order: durable once the batch is.
     on_their_way: VecDeque<(u64, String, u64)>,
     chunk: Vec<u8>,
+    /// Paths that cannot be opened, each spoken of once.
+    unreadable: BTreeSet<PathBuf>,
 }
 
 /// Runs on a thread of its own until the stop signal; then reads once more what is there.
@@ -71,6 +73,7 @@ pub(crate) fn run(config: FileConfig, intake: Intake, runtime: &Handle) -> anyho
         durable,
         on_their_way: VecDeque::new(),
         chunk: vec![0; CHUNK],
+        unreadable: BTreeSet::new(),
     };
     for mark in marks {
         follower.resume(mark);
@@ -112,11 +115,19 @@ impl Follower {
             followed.renamed = true;
         }
         let mut news = false;
-        for path in self.paths() {
+        let paths = self.paths();
+        self.unreadable.retain(|path| paths.contains(path));
+        for path in paths {
             match self.look(&path) {
                 Ok(new) => news |= new,
-                // Gone between listing and opening, or not ours to read; it is looked at again.
-                Err(error) => debug!(file.path = %path.display(), %error, "file not opened"),
+                // Gone between listing and opening, which is no news.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => {
+                    if self.unreadable.insert(path.clone()) {
+                        warn!(event.action = "file-unreadable", file.path = %path.display(), %error,
+                              "a file cannot be opened, trying again");
+                    }
+                }
             }
         }
         if news {

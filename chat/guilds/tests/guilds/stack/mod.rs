@@ -5,6 +5,7 @@
 
 mod client;
 mod lease_server;
+mod presence;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -26,6 +27,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// The stack.
 pub(crate) struct Stack {
     pub(crate) lease: LeaseServer,
+    /// What presence nodes were told to tell.
+    pub(crate) news: presence::Told,
     folder: tempfile::TempDir,
 }
 
@@ -41,6 +44,7 @@ impl Stack {
     pub(crate) async fn start() -> Self {
         Self {
             lease: LeaseServer::start().await,
+            news: presence::Told::default(),
             folder: tempfile::tempdir().expect("a temporary folder"),
         }
     }
@@ -73,6 +77,7 @@ impl Stack {
         let options = options(cluster, name, self);
         let (ready, started) = tokio::sync::oneshot::channel();
         let token = stop.clone();
+        let news = self.news.clone();
         let service = runtime.spawn(async move {
             let shell = Shell::start(options, &mut Sockets::default(), token).await?;
             // The test may have ended already.
@@ -80,6 +85,7 @@ impl Stack {
             match cluster {
                 Cluster::Data => chat_data::run(shell).await,
                 Cluster::Guilds => chat_guilds::run(shell).await,
+                Cluster::Presence => presence::run(shell, news).await,
                 other => unreachable!("no test starts {other}"),
             }
         });

@@ -9,14 +9,17 @@
 //! Sessions that have not got all that the feed has are **behind**; they get it from the window, or from pages
 //! read from the owner when the window does not reach back to them.
 
+mod answers;
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
-use chat_proto::service::data::GuildRecord;
 use chat_proto::{EventKind, EventNumber, GuildEvent, GuildId, NodeName, SessionId, UserId};
 
 use crate::cell::Cell;
-use crate::dispatch::{Portrait, removed_user};
+use crate::dispatch::removed_user;
 use crate::limits::{EARLY_EVENTS, WINDOW_BYTES, WINDOW_EVENTS};
 use crate::session::{Offer, Position};
 use crate::wire::Wire;
@@ -212,124 +215,6 @@ impl<W: Wire> Feed<W> {
         }
     }
 
-    // --- answers ---
-
-    /// The driver asks for a subscription.
-    pub(crate) fn subscribing(&mut self) {
-        self.subscription = Subscription::Asked {
-            broken: Vec::new(),
-            again: false,
-        };
-    }
-
-    /// It was answered.
-    pub(crate) fn subscribed(
-        &mut self,
-        link: LinkId,
-        node: NodeName,
-        since: Option<EventNumber>,
-        events: Vec<GuildEvent>,
-        last: EventNumber,
-    ) {
-        let asked = std::mem::replace(&mut self.subscription, Subscription::None);
-        let sound = match asked {
-            Subscription::Asked { broken, again } => !again && !broken.contains(&link),
-            _ => false,
-        };
-        if sound {
-            self.subscription = Subscription::On { link, node };
-        }
-        self.target = self.target.max(last);
-        if self.last.is_none() {
-            self.last = Some(since.unwrap_or(last));
-            let all: Vec<SessionId> = self.followers.keys().cloned().collect();
-            for id in all {
-                self.place(&id);
-            }
-        }
-        self.page(since.unwrap_or(last), events);
-    }
-
-    /// It failed.
-    pub(crate) fn not_subscribed(&mut self) {
-        self.subscription = Subscription::None;
-    }
-
-    /// Events after `after`, read from the owner.
-    pub(crate) fn page(&mut self, after: EventNumber, events: Vec<GuildEvent>) {
-        if let Some(first) = events.first().and_then(|event| event.number)
-            && first > after.next()
-        {
-            self.hole(EventNumber(first.0 - 1));
-        }
-        for event in events {
-            let Some(number) = event.number else { continue };
-            let heard = Heard::new(event);
-            let behind: Vec<SessionId> = self.behind.iter().cloned().collect();
-            for id in behind {
-                self.offer(&id, &heard);
-            }
-            self.target = self.target.max(number);
-            if self.last.is_some_and(|last| number == last.next()) {
-                self.take(heard);
-            }
-        }
-        self.take_early();
-        self.settle();
-    }
-
-    /// The owner says what the highest number is.
-    pub(crate) fn exists(&mut self, last: EventNumber) {
-        self.target = self.target.max(last);
-    }
-
-    /// The driver asks for a snapshot: it is for those that wait now.
-    pub(crate) fn picturing(&mut self) {
-        for asked in self.awaiting.values_mut() {
-            *asked = true;
-        }
-    }
-
-    /// It came: the guild at number `last`. Sessions whose user is no member leave.
-    pub(crate) fn pictured(
-        &mut self,
-        guild: GuildRecord,
-        presences: Vec<(UserId, String)>,
-        last: EventNumber,
-    ) {
-        let mut portrait = Portrait::new(guild, presences);
-        self.target = self.target.max(last);
-        let asked: Vec<SessionId> = self
-            .awaiting
-            .iter()
-            .filter(|(_, asked)| **asked)
-            .map(|(id, _)| id.clone())
-            .collect();
-        for id in asked {
-            let Some(cell) = self.followers.get(&id).cloned() else {
-                continue;
-            };
-            self.awaiting.remove(&id);
-            if portrait.has_member(cell.user()) {
-                let guild = self.guild;
-                cell.with(|session| {
-                    let body = portrait.guild_create(session.start().user.id, session.start().intents);
-                    session.create_guild(guild, last, body)
-                });
-            } else {
-                cell.with(|session| session.leave_guild(self.guild));
-            }
-            self.place(&id);
-        }
-    }
-
-    /// It failed.
-    pub(crate) fn not_pictured(&mut self) {
-        for asked in self.awaiting.values_mut() {
-            *asked = false;
-        }
-    }
-
     // --- inside ---
 
     /// Where the subscription should start: at what the feed has; a new feed at what its sessions have.
@@ -420,6 +305,7 @@ impl<W: Wire> Feed<W> {
 
     fn take(&mut self, heard: Heard) {
         self.last = heard.event.number;
+        metrics::counter!("feed_events_total").increment(1);
         self.fan_out(&heard);
         self.window_bytes += heard.bytes();
         self.window.push_back(heard);

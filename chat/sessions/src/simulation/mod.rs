@@ -4,23 +4,28 @@
 //! killed; sessions handed over, with success or without; gateways without room, gone, and back), each client gets
 //! each event exactly once and in order, and in the end all of them.
 
-use std::collections::{HashMap, HashSet, VecDeque};
-use std::sync::{Arc, Mutex};
+mod client;
+mod step;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
 use chat_proto::service::data::{GuildRecord, User};
-use chat_proto::service::sessions::{Push, Start};
+use chat_proto::service::sessions::Start;
 use chat_proto::{
     Epoch, EventKind, EventNumber, GuildEvent, GuildId, Intents, NodeName, Payload, SessionId, UserId,
 };
 use proptest::prelude::*;
 
+use client::{Client, Line};
+use step::{Step, step};
+
 use crate::cell::{Cell, Pump};
 use crate::feed::state::Feed;
 use crate::limits::FLUSH_FRAMES;
 use crate::session::{OutOfReach, Session};
-use crate::wire::{Refused, Wire};
 
 const GUILDS: usize = 2;
 const CLIENTS: usize = 3;
@@ -29,50 +34,7 @@ const NODES: usize = 2;
 /// What a page of the simulated owner holds: small, so that catching up takes several.
 const PAGE: usize = 3;
 
-/// A gateway's connection: a queue with a bound that the simulation changes.
-#[derive(Debug, Default)]
-struct Queue {
-    pushes: VecDeque<Push>,
-    room: usize,
-    gone: bool,
-}
-
-#[derive(Debug, Clone)]
-struct Line {
-    node: NodeName,
-    queue: Arc<Mutex<Queue>>,
-}
-
-impl Wire for Line {
-    fn node(&self) -> &NodeName {
-        &self.node
-    }
-
-    fn push(&self, push: &Push) -> Result<(), Refused> {
-        let mut queue = self.queue.lock().unwrap();
-        if queue.gone {
-            return Err(Refused::Lost);
-        }
-        if queue.pushes.len() >= queue.room {
-            return Err(Refused::Full);
-        }
-        queue.pushes.push_back(push.clone());
-        Ok(())
-    }
-}
-
 type Held = Arc<Cell<Line>>;
-
-/// A client behind its gateway, with what the gateway keeps of it.
-struct Client {
-    start: Start,
-    /// Where the gateway believes the session to be.
-    node: usize,
-    queue: Arc<Mutex<Queue>>,
-    seq: u64,
-    cursors: HashMap<GuildId, EventNumber>,
-    ready: bool,
-}
 
 /// A call to an owner, answered and on its way back.
 enum Answer {
@@ -169,133 +131,6 @@ fn node_name(node: usize) -> NodeName {
 
 fn all_guilds() -> Vec<GuildId> {
     (0..GUILDS).map(guild_id).collect()
-}
-
-#[derive(Debug, Clone)]
-enum Step {
-    Publish {
-        guild: usize,
-    },
-    /// Pushes arrive in any order, once or twice.
-    Deliver {
-        node: usize,
-        which: usize,
-        twice: bool,
-    },
-    LosePush {
-        node: usize,
-        which: usize,
-    },
-    LoseLinks {
-        node: usize,
-        guild: usize,
-    },
-    Doubt {
-        node: usize,
-        guild: usize,
-    },
-    Call {
-        node: usize,
-        guild: usize,
-    },
-    Answer {
-        node: usize,
-        which: usize,
-        fails: bool,
-    },
-    Read {
-        client: usize,
-        pushes: usize,
-    },
-    Room {
-        client: usize,
-        room: usize,
-    },
-    Flush {
-        node: usize,
-    },
-    Start {
-        client: usize,
-        node: usize,
-    },
-    Resume {
-        client: usize,
-    },
-    Rebuild {
-        client: usize,
-    },
-    HandOver {
-        client: usize,
-        works: bool,
-    },
-    Kill {
-        node: usize,
-    },
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    let (node, guild, client) = (0..NODES, 0..GUILDS, 0..CLIENTS);
-    let which = 0usize..8;
-    prop_oneof![
-        8 => guild.clone().prop_map(|guild| Step::Publish { guild }),
-        8 => (node.clone(), which.clone(), any::<bool>())
-            .prop_map(|(node, which, twice)| Step::Deliver { node, which, twice }),
-        2 => (node.clone(), which.clone()).prop_map(|(node, which)| Step::LosePush { node, which }),
-        1 => (node.clone(), guild.clone()).prop_map(|(node, guild)| Step::LoseLinks { node, guild }),
-        1 => (node.clone(), guild.clone()).prop_map(|(node, guild)| Step::Doubt { node, guild }),
-        8 => (node.clone(), guild).prop_map(|(node, guild)| Step::Call { node, guild }),
-        8 => (node.clone(), which, prop::bool::weighted(0.2))
-            .prop_map(|(node, which, fails)| Step::Answer { node, which, fails }),
-        6 => (client.clone(), 1usize..6).prop_map(|(client, pushes)| Step::Read { client, pushes }),
-        2 => (client.clone(), 0usize..6).prop_map(|(client, room)| Step::Room { client, room }),
-        3 => node.clone().prop_map(|node| Step::Flush { node }),
-        2 => (client.clone(), node.clone()).prop_map(|(client, node)| Step::Start { client, node }),
-        1 => client.clone().prop_map(|client| Step::Resume { client }),
-        1 => client.clone().prop_map(|client| Step::Rebuild { client }),
-        2 => (client, prop::bool::weighted(0.7)).prop_map(|(client, works)| Step::HandOver { client, works }),
-        1 => node.prop_map(|node| Step::Kill { node }),
-    ]
-}
-
-impl Client {
-    fn line(&mut self) -> Line {
-        self.queue.lock().unwrap().gone = true;
-        let room = self.queue.lock().unwrap().room;
-        self.queue = Arc::new(Mutex::new(Queue {
-            room,
-            ..Queue::default()
-        }));
-        Line {
-            node: NodeName::from("gateway-0"),
-            queue: self.queue.clone(),
-        }
-    }
-
-    /// The gateway writes what was pushed to the client, and keeps the cursors.
-    fn read(&mut self) -> Option<NodeName> {
-        let push = self.queue.lock().unwrap().pushes.pop_front()?;
-        match push {
-            Push::Moved { to, .. } => return Some(to),
-            Push::Ended { reason, .. } => panic!("the session ended: {reason}"),
-            Push::Frame { frame, .. } => {
-                assert_eq!(frame.seq, self.seq + 1, "s has no gaps and nothing comes twice");
-                self.seq = frame.seq;
-                if let Some((guild, number)) = frame.cursor {
-                    let before = self.cursors.insert(guild, number);
-                    if frame.t == "GUILD_CREATE" {
-                        assert_eq!(before, None, "a guild comes up once");
-                    } else {
-                        assert_eq!(
-                            before.map(EventNumber::next),
-                            Some(number),
-                            "in order, once, without a gap"
-                        );
-                    }
-                }
-            }
-        }
-        None
-    }
 }
 
 impl Sim {
@@ -465,6 +300,10 @@ impl Sim {
         let seq = client.seq;
         let line = client.line();
         let attached: Result<_, OutOfReach> = cell.with(|session| {
+            if on_new_socket {
+                // Another gateway knows only what it is told.
+                client.cursors = session.cursors_at(seq).into_iter().collect();
+            }
             let before = match on_new_socket {
                 true => session.resume(line, seq),
                 false => session.attach(line, seq),

@@ -162,12 +162,12 @@ async fn a_full_house_lets_the_next_client_wait_and_not_fail() {
     })
     .await;
     let first = gateway.ready().await;
-    let waiting = gateway.connect();
-    let mut waiting = std::pin::pin!(waiting);
+    let mut waiting = Box::pin(gateway.connect());
     let early = tokio::time::timeout(Duration::from_millis(50), &mut waiting).await;
     assert!(early.is_err(), "there is no room yet");
     drop(first);
-    let mut second = waiting.await;
+    let mut second = waiting.as_mut().await;
+    drop(waiting);
     second.identify().await;
     assert_eq!(second.dispatch().await["t"], "READY");
     gateway.stop().await;

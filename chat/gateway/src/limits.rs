@@ -5,6 +5,8 @@ use std::time::Duration;
 /// Bounds on clients and patience with the clusters behind.
 #[derive(Debug, Clone)]
 pub struct Limits {
+    /// Sockets at a time; more wait in the listening socket's backlog.
+    pub sockets: usize,
     /// What Hello tells clients: how often to send a heartbeat.
     pub heartbeat: Duration,
     /// How long a client may be silent: then it is closed with 4009.
@@ -38,6 +40,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
+            sockets: 20_000,
             heartbeat: Duration::from_millis(41_250),
             silence: Duration::from_millis(41_250 * 3 / 2),
             payload_bytes: 4096,

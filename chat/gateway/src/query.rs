@@ -5,7 +5,7 @@ use crate::close::Close;
 /// The parameters of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Parameters {
-    /// 9 or 10; READY repeats it nowhere, the two differ only in REST here.
+    /// 9 or 10: for the log, the gateway speaks the same to both.
     pub(crate) version: u8,
     /// Whether payloads are one zlib stream.
     pub(crate) zlib: bool,

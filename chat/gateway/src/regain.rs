@@ -1,12 +1,13 @@
-//! Finding a session again: after it moved, after its node was lost, and when it is new.
+//! Finding a session: when it is new, after it moved, after its node was lost, and when its client is back.
 //!
 //! While this goes on the client's socket stays open and its heartbeats are answered: it notices nothing.
 
 use std::time::Duration;
 
 use chat_node::{CallError, Link};
-use chat_proto::NodeName;
 use chat_proto::service::Refusal;
+use chat_proto::service::sessions::{Ask, Reply};
+use chat_proto::{NodeName, SessionId, UserId};
 use tokio::time::Instant;
 
 use crate::backend::Backend;
@@ -86,5 +87,41 @@ pub(crate) async fn regain<B: Backend>(backend: &B, track: &Track, way: Way, pat
         }
         backend.pause(pause.mul_f64(rand::random_range(0.5..=1.0))).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// Takes up a session again whose client is back on another socket with everything up to `seq`.
+pub(crate) async fn take_up<B: Backend>(
+    backend: &B,
+    session: SessionId,
+    user: UserId,
+    seq: u64,
+    patience: Duration,
+) -> Result<Track, CallError> {
+    let deadline = Instant::now() + patience;
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let ask = Ask::Resume {
+            session: session.clone(),
+            user,
+            seq,
+        };
+        match backend.ask(&session, None, ask).await {
+            Ok((link, reply)) => {
+                let known = match reply {
+                    Reply::Resumed { start, cursors } => Some((start, cursors)),
+                    Reply::Done => None,
+                };
+                let mut track = Track::resumed(session, user, seq, known);
+                track.attached(Some(link));
+                return Ok(track);
+            }
+            Err(error) if error.retry() && Instant::now() + pause < deadline => {
+                tracing::debug!(%error, labels.session_id = %session, "session not resumed yet");
+                backend.pause(pause.mul_f64(rand::random_range(0.5..=1.0))).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+            Err(error) => return Err(error),
+        }
     }
 }

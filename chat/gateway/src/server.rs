@@ -48,7 +48,7 @@ pub(crate) async fn serve<B: Backend>(
                 }
             }
             Some(ended) = connections.join_next() => report(ended),
-            accepted = listener.accept() => match accepted {
+            accepted = listener.accept(), if connections.len() < shared.limits.sockets => match accepted {
                 Ok((stream, from)) => {
                     connections.spawn(connection(stream, from, shared.clone(), sockets.clone()));
                 }

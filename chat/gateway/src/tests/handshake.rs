@@ -153,3 +153,22 @@ async fn a_client_that_means_to_leave_ends_its_session_and_one_that_is_lost_does
     .await;
     gateway.stop().await;
 }
+
+#[tokio::test]
+async fn a_full_house_lets_the_next_client_wait_and_not_fail() {
+    let gateway = Gateway::start(Limits {
+        sockets: 1,
+        ..quick()
+    })
+    .await;
+    let first = gateway.ready().await;
+    let mut waiting = Box::pin(gateway.connect());
+    let early = tokio::time::timeout(Duration::from_millis(50), &mut waiting).await;
+    assert!(early.is_err(), "there is no room yet");
+    drop(first);
+    let mut second = waiting.as_mut().await;
+    drop(waiting);
+    second.identify().await;
+    assert_eq!(second.dispatch().await["t"], "READY");
+    gateway.stop().await;
+}

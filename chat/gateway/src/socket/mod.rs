@@ -1,13 +1,13 @@
-//! One client: its WebSocket, its session, and what happens when either of them is lost.
+//! One client: its WebSocket, what it says, and how the conversation ends. Its session is in [`session`].
 
-use std::collections::VecDeque;
+mod session;
+
 use std::pin::Pin;
 use std::sync::Arc;
 
 use chat_node::CallError;
-use chat_proto::service::Refusal;
 use chat_proto::service::data::User;
-use chat_proto::service::sessions::{Ask, Push, Reply, Start};
+use chat_proto::service::sessions::Ask;
 use chat_proto::{NodeName, SessionId};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -21,9 +21,9 @@ use crate::event::{self, ClientEvent, Identify, RequestGuildMembers, Resume};
 use crate::limits::Limits;
 use crate::members;
 use crate::rate::Rate;
-use crate::regain::{Regained, Way, regain};
-use crate::sockets::{Arrival, Ticket, session_of};
-use crate::track::{Track, Verdict};
+use crate::regain::Regained;
+use crate::sockets::{Arrival, Ticket};
+use crate::track::Track;
 use crate::wire::{Received, Wire};
 
 /// Arrivals taken from the inbox at once.
@@ -266,177 +266,6 @@ impl<B: Backend> Socket<B> {
         self.wire.flush(&self.ticket.cut).await
     }
 
-    // --- the session ---
-
-    async fn settle(&mut self, outcome: Outcome) -> Result<(), End> {
-        match outcome {
-            Outcome::Identified(user, identify) => {
-                let user = self.authenticated(user)?;
-                let start = Start {
-                    session: new_session_id(),
-                    intents: identify.intents(user.bot)?,
-                    user,
-                    shard: identify.shard()?,
-                    status: identify.status(),
-                    resume_gateway_url: self.shared.public_url.clone(),
-                };
-                let track = Track::begin(start);
-                self.bind(track.session());
-                self.track = Some(track);
-                self.look_for(Way::Make);
-            }
-            Outcome::Recognized(user, resume) => {
-                let user = self.authenticated(user)?;
-                self.bind(&resume.session_id);
-                self.begin_resume(user, resume);
-            }
-            Outcome::Resumed(Ok(track)) => {
-                (self.shared.observe)(self.began, true);
-                self.track = Some(track);
-            }
-            Outcome::Resumed(Err(error)) => {
-                let ours = !matches!(error, CallError::Refused(Refusal::NotFound { .. }));
-                (self.shared.observe)(self.began, !ours);
-                tracing::debug!(%error, "a resume failed");
-                self.invalidate().await?;
-            }
-            Outcome::Regained(Regained::Attached(link)) => {
-                if let Some(track) = &mut self.track {
-                    if track.written() == 0 {
-                        (self.shared.observe)(self.began, true);
-                    }
-                    track.attached(Some(link));
-                }
-            }
-            Outcome::Regained(Regained::Gone) => self.invalidate().await?,
-            Outcome::Regained(Regained::GaveUp(reason)) => {
-                metrics::counter!("gateway_sessions_given_up_total").increment(1);
-                tracing::debug!(
-                    event.action = "session-given-up",
-                    error = reason,
-                    "a session could not be found again"
-                );
-                self.invalidate().await?;
-            }
-        }
-        Ok(())
-    }
-
-    fn authenticated(&self, user: Result<User, CallError>) -> Result<User, End> {
-        user.map_err(|error| match error {
-            CallError::Refused(Refusal::NotFound { .. } | Refusal::Forbidden { .. }) => {
-                Close::AuthenticationFailed.into()
-            }
-            error => {
-                (self.shared.observe)(self.began, false);
-                tracing::debug!(%error, "nobody can say whose token it is");
-                Close::Unknown.into()
-            }
-        })
-    }
-
-    fn begin_resume(&mut self, user: User, resume: Resume) {
-        let shared = self.shared.clone();
-        self.pending = Some(Box::pin(async move {
-            let seq = resume.seq.unwrap_or(0);
-            let deadline = Instant::now() + shared.limits.patience;
-            let mut pause = std::time::Duration::from_millis(20);
-            loop {
-                let ask = Ask::Resume {
-                    session: resume.session_id.clone(),
-                    user: user.id,
-                    seq,
-                };
-                match shared.backend.ask(&resume.session_id, None, ask).await {
-                    Ok((link, reply)) => {
-                        let known = match reply {
-                            Reply::Resumed { start, cursors } => Some((start, cursors)),
-                            Reply::Done => None,
-                        };
-                        let mut track = Track::resumed(resume.session_id, user.id, seq, known);
-                        track.attached(Some(link));
-                        return Outcome::Resumed(Ok(track));
-                    }
-                    Err(error) if error.retry() && Instant::now() + pause < deadline => {
-                        shared.backend.pause(pause).await;
-                        pause = (pause * 2).min(std::time::Duration::from_millis(500));
-                    }
-                    Err(error) => return Outcome::Resumed(Err(error)),
-                }
-            }
-        }));
-    }
-
-    fn look_for(&mut self, way: Way) {
-        let Some(track) = &mut self.track else { return };
-        track.attached(None);
-        if track.written() > 0 {
-            metrics::counter!("gateway_sessions_searched_total").increment(1);
-        }
-        let track = track.clone();
-        let shared = self.shared.clone();
-        self.pending = Some(Box::pin(async move {
-            Outcome::Regained(regain(&shared.backend, &track, way, shared.limits.patience).await)
-        }));
-    }
-
-    async fn arrived(&mut self, arrivals: VecDeque<Arrival>) -> Result<(), End> {
-        let mut missing = false;
-        for arrival in arrivals {
-            let Some(track) = &mut self.track else { continue };
-            let current = match &arrival {
-                Arrival::Push(link, push) => {
-                    track.link() == Some(link) && session_of(push) == track.session()
-                }
-                Arrival::Lost(link) => track.link() == Some(link),
-            };
-            if !current {
-                continue;
-            }
-            match arrival {
-                Arrival::Push(link, Push::Frame { frame, .. }) => match track.take(&link, &frame) {
-                    Verdict::Write => {
-                        let text = envelope::dispatch(&frame.t, frame.seq, &frame.d);
-                        self.wire.feed(text, &self.ticket.cut).await?;
-                    }
-                    Verdict::Drop => {}
-                    Verdict::Gap => missing = true,
-                },
-                Arrival::Push(_, Push::Moved { to, .. }) => self.look_for(Way::Follow(to)),
-                Arrival::Push(_, Push::Ended { reason, .. }) => {
-                    tracing::debug!(event.reason = reason, labels.session_id = %track.session(), "session over");
-                    self.wire.flush(&self.ticket.cut).await?;
-                    return self.invalidate().await;
-                }
-                Arrival::Lost(_) => self.look_for(Way::Make),
-            }
-        }
-        if missing && self.pending.is_none() {
-            metrics::counter!("gateway_frames_missing_total").increment(1);
-            self.look_for(Way::Repeat);
-        }
-        self.wire.flush(&self.ticket.cut).await
-    }
-
-    /// From now on what arrives for `session` comes to this socket. Bound before the session is asked for: its first
-    /// frames may arrive before the answer.
-    fn bind(&mut self, session: &SessionId) {
-        self.ticket.bind(session, self.inbox_sender.clone());
-        self.bound = Some(session.clone());
-    }
-
-    /// The session is over: the client may identify again, on this socket or another one.
-    async fn invalidate(&mut self) -> Result<(), End> {
-        self.track = None;
-        if let Some(session) = self.bound.take() {
-            self.ticket.unbind(&session);
-        }
-        self.pending = None;
-        self.wire
-            .send(envelope::invalid_session(), &self.ticket.cut)
-            .await
-    }
-
     // --- the end ---
 
     async fn finish(mut self, end: End) {
@@ -486,8 +315,4 @@ async fn poll(pending: &mut Option<Pending>) -> Outcome {
 /// The token without the word that REST wants before it: some libraries send it here, too.
 fn bare(token: &str) -> &str {
     token.strip_prefix("Bot ").unwrap_or(token)
-}
-
-fn new_session_id() -> SessionId {
-    SessionId::from(format!("{:032x}", rand::random::<u128>()))
 }

@@ -55,15 +55,12 @@ fn punt_and_the_store_know_nothing_of_chat_and_services_nothing_of_each_other() 
             assert!(!names.iter().any(|name| name.starts_with("chat") || *name == "loqui"), "{inside} names chat");
         }
         let services = ["data", "guilds", "presence", "sessions", "gateway", "api", "edge"];
-        if services.iter().any(|service| inside == format!("chat/{service}/Cargo.toml")) {
-            let foreign = services.map(|service| format!("chat-{service}"));
-            let own = inside.split('/').nth(1).map(|service| format!("chat-{service}"));
-            let bad = names.iter().filter(|name| foreign.contains(&(**name).to_owned()));
-            let dependencies = text.split("[dependencies]").nth(1).unwrap_or("");
-            for name in bad.filter(|name| Some((**name).to_owned()) != own && dependencies.contains(**name)) {
-                assert!(text.contains("name = \"chat-"), "{inside} depends on {name}");
-                let line = format!("{name}.workspace");
-                assert!(!dependencies.contains(&line), "{inside} depends on {name}");
+        if let Some(own) = services.iter().find(|service| inside == format!("chat/{service}/Cargo.toml")) {
+            // Tests may start the real neighbours; the service itself may not know them.
+            let dependencies = text.split("[dependencies]").nth(1).and_then(|rest| rest.split("\n[").next());
+            for other in services.iter().filter(|other| *other != own) {
+                let line = format!("chat-{other}.workspace");
+                assert!(!dependencies.unwrap_or("").contains(&line), "{inside} depends on chat-{other}");
             }
         }
     }

@@ -4,7 +4,8 @@
 //! value is dropped. Everything fails, never skips, when something cannot start; `GUILDWATCH_E2E=off` leaves the
 //! group out on purpose ([`enabled`]).
 
-#![allow(dead_code, reason = "each test binary uses a part of it")]
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of it")]
+#![allow(clippy::panic, reason = "a test that cannot go on says why")]
 
 pub mod tools;
 

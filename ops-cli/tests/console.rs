@@ -35,7 +35,12 @@ fn the_console_shows_the_fleet_and_restarts_a_cluster_by_keys() {
     terminal.keys(&[":"]);
     terminal.keys(&["restart presence", "Enter"]);
     terminal.wait_for_text("ead-only");
-    terminal.keys(&["Escape", "W"]);
+    // Sent together, Escape and W would be Alt-W.
+    terminal.keys(&["Escape"]);
+    wait_for("the message is gone", Duration::from_secs(5), || {
+        (!terminal.screen().contains("ead-only:")).then_some(())
+    });
+    terminal.keys(&["W"]);
     terminal.keys(&[":"]);
     terminal.keys(&["restart presence", "Enter"]);
     terminal.wait_for_text("ops restart presence");
@@ -75,19 +80,24 @@ impl Terminal {
     fn open(stack: &Stack, width: u16, height: u16) -> Self {
         let socket = format!("guildwatch-{}", std::process::id());
         let ops = env!("CARGO_BIN_EXE_ops");
-        let command = format!("NO_COLOR=1 GUILDWATCH_DATA={} {ops} console", stack.data().display());
-        run_ok(Command::new("tmux").args(["-L", &socket, "-f", "/dev/null", "new-session", "-d"]).args([
-            "-x",
-            &width.to_string(),
-            "-y",
-            &height.to_string(),
-            &command,
-        ]));
+        let command = format!(
+            "NO_COLOR=1 GUILDWATCH_DATA={} {ops} console",
+            stack.data().display()
+        );
+        run_ok(
+            Command::new("tmux")
+                .args(["-L", &socket, "-f", "/dev/null", "new-session", "-d"])
+                .args(["-x", &width.to_string(), "-y", &height.to_string(), &command]),
+        );
         Self { socket }
     }
 
     fn keys(&self, keys: &[&str]) {
-        run_ok(Command::new("tmux").args(["-L", &self.socket, "send-keys"]).args(keys));
+        run_ok(
+            Command::new("tmux")
+                .args(["-L", &self.socket, "send-keys"])
+                .args(keys),
+        );
     }
 
     fn screen(&self) -> String {
@@ -109,6 +119,10 @@ impl Terminal {
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        drop(Command::new("tmux").args(["-L", &self.socket, "kill-server"]).output());
+        drop(
+            Command::new("tmux")
+                .args(["-L", &self.socket, "kill-server"])
+                .output(),
+        );
     }
 }

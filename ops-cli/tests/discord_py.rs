@@ -47,11 +47,18 @@ fn a_bot_logs_in_sends_by_rest_and_receives_by_gateway() {
     assert!(gateway["resumed"].as_u64() >= Some(1), "{gateway}");
 
     // A wrong token is refused the way the library expects.
-    let output = run(Command::new(&python)
-        .arg(tools::client("discord_py.py"))
-        .args([format!("127.0.0.1:{}", stack.ports.edge), "wrong.token".into(), "1".into()]));
+    let output = run(Command::new(&python).arg(tools::client("discord_py.py")).args([
+        format!("127.0.0.1:{}", stack.ports.edge),
+        "wrong.token".into(),
+        "1".into(),
+    ]));
     let answer: Value = serde_json::from_slice(&output.stdout).expect("the client prints JSON");
-    assert!(answer["error"].as_str().is_some_and(|error| error.contains("LoginFailure")), "{answer}");
+    assert!(
+        answer["error"]
+            .as_str()
+            .is_some_and(|error| error.contains("LoginFailure")),
+        "{answer}"
+    );
 }
 
 /// A guild `e2e` with an owner and the bot `demo`; the bot's token.

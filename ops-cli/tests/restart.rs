@@ -16,7 +16,14 @@ fn rolling_restarts_under_load_lose_nothing_and_drop_no_connection() {
     let stack = Stack::up();
     let load = start_load(&stack, "60", "6", "100", "40s");
     for cluster in ["guilds", "sessions", "presence"] {
-        run_ok(&mut stack.ops(&["restart", cluster, "--yes", "--wait", "--reason", "test under load"]));
+        run_ok(&mut stack.ops(&[
+            "restart",
+            cluster,
+            "--yes",
+            "--wait",
+            "--reason",
+            "test under load",
+        ]));
     }
     let report = finish_load(load);
     assert_clean(&report);
@@ -24,7 +31,10 @@ fn rolling_restarts_under_load_lose_nothing_and_drop_no_connection() {
     each_acknowledged_message_is_in_the_log_once(&stack, &report);
 
     let audit = stack.ops_json(&["audit"]).to_string();
-    assert!(audit.contains("restart guilds") && audit.contains("test under load"), "{audit}");
+    assert!(
+        audit.contains("restart guilds") && audit.contains("test under load"),
+        "{audit}"
+    );
 }
 
 #[test]
@@ -34,7 +44,14 @@ fn kill_dash_nine_of_any_process_loses_nothing_that_was_acknowledged() {
     }
     let stack = Stack::up();
     let load = start_load(&stack, "60", "6", "100", "60s");
-    for node in ["guilds-1", "sessions-1", "data-0", "control-0", "punt-0", "logstore-0"] {
+    for node in [
+        "guilds-1",
+        "sessions-1",
+        "data-0",
+        "control-0",
+        "punt-0",
+        "logstore-0",
+    ] {
         stack.kill_and_wait(node);
     }
     let report = finish_load(load);
@@ -44,10 +61,25 @@ fn kill_dash_nine_of_any_process_loses_nothing_that_was_acknowledged() {
 }
 
 fn start_load(stack: &Stack, users: &str, guilds: &str, rate: &str, duration: &str) -> Child {
-    let arguments =
-        ["load", "--users", users, "--guilds", guilds, "--rate", rate, "--duration", duration, "-o", "json"];
+    let arguments = [
+        "load",
+        "--users",
+        users,
+        "--guilds",
+        guilds,
+        "--rate",
+        rate,
+        "--duration",
+        duration,
+        "-o",
+        "json",
+    ];
     let mut command: Command = stack.ops(&arguments);
-    command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().expect("ops load starts")
+    command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::inherit())
+        .spawn()
+        .expect("ops load starts")
 }
 
 fn finish_load(load: Child) -> Value {
@@ -69,10 +101,19 @@ fn assert_clean(report: &Value) {
 /// The message log agrees with what clients were told: one record for each acknowledged message.
 fn each_acknowledged_message_is_in_the_log_once(stack: &Stack, report: &Value) {
     let acknowledged = report["acknowledged"].as_u64().expect("a number");
-    stack.wait_for_count("event.action:\"message-acknowledged\"", acknowledged, Duration::from_secs(30));
+    stack.wait_for_count(
+        "event.action:\"message-acknowledged\"",
+        acknowledged,
+        Duration::from_secs(30),
+    );
     let body = r#"{"size":0,"query":{"term":{"event.action":"message-acknowledged"}},
         "aggs":{"ids":{"cardinality":{"field":"labels.message_id","precision_threshold":40000}}}}"#;
-    let (status, answer) = stack.http("POST", &format!("{}/_search", stack.store_url()), None, Some(body));
+    let (status, answer) = stack.http(
+        "POST",
+        &format!("{}/_search", stack.store_url()),
+        None,
+        Some(body),
+    );
     assert_eq!(status, 200, "{answer}");
     let distinct = answer["aggregations"]["ids"]["value"].as_f64().expect("a number");
     let error = (distinct - acknowledged as f64).abs() / acknowledged as f64;

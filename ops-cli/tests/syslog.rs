@@ -19,8 +19,12 @@ fn loggen_over_tcp_octet_counted_and_newline_framed_is_in_the_store_to_the_line(
     let syslog = |arguments: &[&str]| {
         let number = LINES.to_string();
         let mut command = Command::new(&loggen);
-        command.args(["--inet", "--stream", "--rate", "1000000", "--size", "200", "--number", &number]);
-        command.args(arguments).args(["127.0.0.1", &stack.ports.syslog.to_string()]);
+        command.args([
+            "--inet", "--stream", "--rate", "1000000", "--size", "200", "--number", &number,
+        ]);
+        command
+            .args(arguments)
+            .args(["127.0.0.1", &stack.ports.syslog.to_string()]);
         run_ok(&mut command)
     };
     // RFC 5424 with octet counting, then RFC 3164 with newlines.
@@ -28,5 +32,9 @@ fn loggen_over_tcp_octet_counted_and_newline_framed_is_in_the_store_to_the_line(
     stack.wait_for_count("event.dataset:syslog", LINES, Duration::from_secs(30));
     syslog(&[]);
     stack.wait_for_count("event.dataset:syslog", 2 * LINES, Duration::from_secs(30));
-    assert_eq!(stack.count("event.dataset:syslog AND _exists_:error.message"), 0, "every line was understood");
+    assert_eq!(
+        stack.count("event.dataset:syslog AND _exists_:error.message"),
+        0,
+        "every line was understood"
+    );
 }

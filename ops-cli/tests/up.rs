@@ -15,9 +15,9 @@ fn the_stack_comes_up_green_logs_of_every_service_arrive_and_data_survives_down(
     let mut stack = Stack::up();
     let fleet = stack.ops_json(&["status"]);
     assert_eq!(fleet["health"], "green", "{fleet}");
-    for service in
-        ["edge", "api", "gateway", "sessions", "presence", "guilds", "data", "punt", "logstore", "control"]
-    {
+    for service in [
+        "edge", "api", "gateway", "sessions", "presence", "guilds", "data", "punt", "logstore", "control",
+    ] {
         let query = format!("service.name:{service}");
         wait_for(&format!("records of {service}"), Duration::from_secs(10), || {
             (stack.count(&query) > 0).then_some(())
@@ -30,13 +30,19 @@ fn the_stack_comes_up_green_logs_of_every_service_arrive_and_data_survives_down(
     let second = run(&mut stack.up_command());
     assert!(!second.status.success());
     let message = String::from_utf8_lossy(&second.stderr).into_owned();
-    assert!(message.contains("already") && message.contains("ops down"), "{message}");
+    assert!(
+        message.contains("already") && message.contains("ops down"),
+        "{message}"
+    );
     assert_eq!(stack.ops_json(&["status"])["health"], "green");
 
     let (user, token) = stack.account("user", "survivor");
     let before = stack.count("service.name:guilds");
     stack.down();
-    assert!(no_process_of(stack.data().to_str().unwrap()), "nothing is left behind");
+    assert!(
+        no_process_of(stack.data().to_str().unwrap()),
+        "nothing is left behind"
+    );
 
     run_ok(&mut stack.up_command());
     let url = format!("{}/api/v10/users/@me", stack.edge_url());
@@ -56,13 +62,22 @@ fn a_taken_port_an_unwritable_folder_and_a_bad_topology_are_said_and_leave_nothi
     let output = run(&mut stack.up_command());
     let message = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success());
-    assert!(message.contains(&stack.ports.edge.to_string()) && message.contains("edge"), "{message}");
-    assert!(no_process_of(stack.data().to_str().unwrap()), "nothing is left behind");
+    assert!(
+        message.contains(&stack.ports.edge.to_string()) && message.contains("edge"),
+        "{message}"
+    );
+    assert!(
+        no_process_of(stack.data().to_str().unwrap()),
+        "nothing is left behind"
+    );
     drop(taken);
 
     let file = stack.data().join("a-file");
     std::fs::write(&file, "").unwrap();
-    let output = run(stack.ops(&["up", "--detach"]).arg("--data").arg(file.join("below")));
+    let output = run(stack
+        .ops(&["up", "--detach"])
+        .arg("--data")
+        .arg(file.join("below")));
     let message = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success());
     assert!(message.contains("a-file"), "{message}");
@@ -79,8 +94,10 @@ fn a_taken_port_an_unwritable_folder_and_a_bad_topology_are_said_and_leave_nothi
 /// Whether no process has `needle` in its command line (but this test).
 fn no_process_of(needle: &str) -> bool {
     let processes = std::fs::read_dir("/proc").unwrap().flatten();
-    !processes.filter(|entry| entry.file_name().to_string_lossy().parse::<u32>().is_ok()).any(|entry| {
-        let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
-        String::from_utf8_lossy(&line).contains(needle)
-    })
+    !processes
+        .filter(|entry| entry.file_name().to_string_lossy().parse::<u32>().is_ok())
+        .any(|entry| {
+            let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+            String::from_utf8_lossy(&line).contains(needle)
+        })
 }

@@ -3,7 +3,10 @@
 use std::path::{Path, PathBuf};
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("the workspace")
+        .to_owned()
 }
 
 /// Every file below `folder` with the extension, build output left out.
@@ -32,7 +35,11 @@ fn all(extension: &str) -> Vec<PathBuf> {
 fn every_source_file_says_what_it_is() {
     for path in all("rs") {
         let text = std::fs::read_to_string(&path).unwrap();
-        assert!(text.starts_with("//!"), "{} does not begin with //!", path.display());
+        assert!(
+            text.starts_with("//!"),
+            "{} does not begin with //!",
+            path.display()
+        );
     }
 }
 
@@ -41,26 +48,54 @@ fn no_file_is_called_after_nothing() {
     for path in all("rs") {
         let name = path.file_stem().unwrap().to_string_lossy().into_owned();
         let empty = ["utils", "util", "common", "helpers", "types", "misc", "manager"];
-        assert!(!empty.contains(&name.as_str()), "{}: name it by what it is", path.display());
+        assert!(
+            !empty.contains(&name.as_str()),
+            "{}: name it by what it is",
+            path.display()
+        );
     }
 }
 
 #[test]
 fn punt_and_the_store_know_nothing_of_chat_and_services_nothing_of_each_other() {
-    for manifest in all("toml").into_iter().filter(|path| path.ends_with("Cargo.toml")) {
+    for manifest in all("toml")
+        .into_iter()
+        .filter(|path| path.ends_with("Cargo.toml"))
+    {
         let text = std::fs::read_to_string(&manifest).unwrap();
-        let inside = manifest.strip_prefix(root()).unwrap().to_string_lossy().into_owned();
-        let names: Vec<&str> = text.lines().filter_map(|line| line.split(['.', ' ', '=']).next()).collect();
+        let inside = manifest
+            .strip_prefix(root())
+            .unwrap()
+            .to_string_lossy()
+            .into_owned();
+        let names: Vec<&str> = text
+            .lines()
+            .filter_map(|line| line.split(['.', ' ', '=']).next())
+            .collect();
         if inside.starts_with("punt") || inside.starts_with("logstore") {
-            assert!(!names.iter().any(|name| name.starts_with("chat") || *name == "loqui"), "{inside} names chat");
+            assert!(
+                !names
+                    .iter()
+                    .any(|name| name.starts_with("chat") || *name == "loqui"),
+                "{inside} names chat"
+            );
         }
         let services = ["data", "guilds", "presence", "sessions", "gateway", "api", "edge"];
-        if let Some(own) = services.iter().find(|service| inside == format!("chat/{service}/Cargo.toml")) {
+        if let Some(own) = services
+            .iter()
+            .find(|service| inside == format!("chat/{service}/Cargo.toml"))
+        {
             // Tests may start the real neighbours; the service itself may not know them.
-            let dependencies = text.split("[dependencies]").nth(1).and_then(|rest| rest.split("\n[").next());
+            let dependencies = text
+                .split("[dependencies]")
+                .nth(1)
+                .and_then(|rest| rest.split("\n[").next());
             for other in services.iter().filter(|other| *other != own) {
                 let line = format!("chat-{other}.workspace");
-                assert!(!dependencies.unwrap_or("").contains(&line), "{inside} depends on chat-{other}");
+                assert!(
+                    !dependencies.unwrap_or("").contains(&line),
+                    "{inside} depends on chat-{other}"
+                );
             }
         }
     }
@@ -72,13 +107,28 @@ fn architecture_names_only_paths_that_exist() {
     let mut checked = 0;
     for quoted in text.split('`').skip(1).step_by(2) {
         let looks_like_a_path = quoted.contains('/')
-            && quoted.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c))
-            && ["punt/", "logstore/", "chat/", "ops-cli/", "tui/", "deploy/", "bench/", "drills/", "dashboards/"]
-                .iter()
-                .any(|room| quoted.starts_with(room));
+            && quoted
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c))
+            && [
+                "punt/",
+                "logstore/",
+                "chat/",
+                "ops-cli/",
+                "tui/",
+                "deploy/",
+                "bench/",
+                "drills/",
+                "dashboards/",
+            ]
+            .iter()
+            .any(|room| quoted.starts_with(room));
         if looks_like_a_path {
             checked += 1;
-            assert!(root().join(quoted).exists(), "ARCHITECTURE.md names {quoted}, which does not exist");
+            assert!(
+                root().join(quoted).exists(),
+                "ARCHITECTURE.md names {quoted}, which does not exist"
+            );
         }
     }
     assert!(checked > 20, "only {checked} paths were found");

@@ -51,7 +51,10 @@ pub fn binaries() -> PathBuf {
     let ops = Path::new(env!("CARGO_BIN_EXE_ops"));
     let folder = ops.parent().expect("a binary is in a folder").to_owned();
     for name in ["chatd", "punt", "logstored"] {
-        assert!(folder.join(name).is_file(), "{name} is not built: run `cargo build --release --workspace` first");
+        assert!(
+            folder.join(name).is_file(),
+            "{name} is not built: run `cargo build --release --workspace` first"
+        );
     }
     folder
 }
@@ -64,14 +67,19 @@ pub fn wait_for<T>(what: &str, limit: Duration, mut probe: impl FnMut() -> Optio
             return found;
         }
         assert!(Instant::now() < deadline, "{what}: not within {limit:?}");
-        #[expect(clippy::disallowed_methods, reason = "this is the one place where tests wait between probes")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "this is the one place where tests wait between probes"
+        )]
         std::thread::sleep(Duration::from_millis(50));
     }
 }
 
 /// Runs a command to its end and gives its output; panics when it cannot be started.
 pub fn run(command: &mut Command) -> Output {
-    command.output().unwrap_or_else(|error| panic!("cannot run {command:?}: {error}"))
+    command
+        .output()
+        .unwrap_or_else(|error| panic!("cannot run {command:?}: {error}"))
 }
 
 /// Standard output of a command that must succeed.
@@ -93,10 +101,21 @@ pub fn run_ok(command: &mut Command) -> String {
 impl Ports {
     /// Four ports that were free a moment ago.
     pub fn free() -> Self {
-        let sockets: Vec<TcpListener> =
-            (0..4).map(|_| TcpListener::bind("127.0.0.1:0").expect("loopback has free ports")).collect();
-        let port = |n: usize| sockets[n].local_addr().expect("a bound socket has an address").port();
-        Self { store: port(0), syslog: port(1), edge: port(2), control: port(3) }
+        let sockets: Vec<TcpListener> = (0..4)
+            .map(|_| TcpListener::bind("127.0.0.1:0").expect("loopback has free ports"))
+            .collect();
+        let port = |n: usize| {
+            sockets[n]
+                .local_addr()
+                .expect("a bound socket has an address")
+                .port()
+        };
+        Self {
+            store: port(0),
+            syslog: port(1),
+            edge: port(2),
+            control: port(3),
+        }
     }
 
     fn topology(self) -> String {
@@ -122,10 +141,18 @@ impl Stack {
     pub fn prepare() -> Self {
         let one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
         binaries();
-        let data = tempfile::Builder::new().prefix("guildwatch-").tempdir().expect("a folder in /tmp");
+        let data = tempfile::Builder::new()
+            .prefix("guildwatch-")
+            .tempdir()
+            .expect("a folder in /tmp");
         let ports = Ports::free();
         std::fs::write(data.path().join("topology.toml"), ports.topology()).expect("the folder is writable");
-        Self { data, ports, up: true, _one: one }
+        Self {
+            data,
+            ports,
+            up: true,
+            _one: one,
+        }
     }
 
     pub fn data(&self) -> &Path {
@@ -135,14 +162,22 @@ impl Stack {
     /// `ops --data DATA ARGUMENTS`.
     pub fn ops(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ops"));
-        command.args(arguments).env("GUILDWATCH_DATA", self.data.path()).env("NO_COLOR", "1");
+        command
+            .args(arguments)
+            .env("GUILDWATCH_DATA", self.data.path())
+            .env("NO_COLOR", "1");
         command.env_remove("RUST_LOG").stdin(std::process::Stdio::null());
         command
     }
 
     pub fn up_command(&self) -> Command {
         let topology = self.data.path().join("topology.toml");
-        self.ops(&["up", "--detach", "--topology", topology.to_str().expect("a temporary path is UTF-8")])
+        self.ops(&[
+            "up",
+            "--detach",
+            "--topology",
+            topology.to_str().expect("a temporary path is UTF-8"),
+        ])
     }
 
     pub fn down(&mut self) {
@@ -155,7 +190,8 @@ impl Stack {
         let mut arguments = arguments.to_vec();
         arguments.extend(["-o", "json"]);
         let text = run_ok(&mut self.ops(&arguments));
-        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{arguments:?} printed no JSON: {error}\n{text}"))
+        serde_json::from_str(&text)
+            .unwrap_or_else(|error| panic!("{arguments:?} printed no JSON: {error}\n{text}"))
     }
 
     pub fn store_url(&self) -> String {
@@ -168,17 +204,27 @@ impl Stack {
 
     /// An HTTP call; the JSON of the answer, whatever its status.
     pub fn http(&self, method: &str, url: &str, token: Option<&str>, body: Option<&str>) -> (u16, Value) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime");
         runtime.block_on(async {
             let method = method.parse().expect("a method");
-            let mut request = reqwest::Client::new().request(method, url).timeout(Duration::from_secs(15));
+            let mut request = reqwest::Client::new()
+                .request(method, url)
+                .timeout(Duration::from_secs(15));
             if let Some(token) = token {
                 request = request.header("authorization", token);
             }
             if let Some(body) = body {
-                request = request.header("content-type", "application/json").body(body.to_owned());
+                request = request
+                    .header("content-type", "application/json")
+                    .body(body.to_owned());
             }
-            let response = request.send().await.unwrap_or_else(|error| panic!("{url}: {error}"));
+            let response = request
+                .send()
+                .await
+                .unwrap_or_else(|error| panic!("{url}: {error}"));
             let status = response.status().as_u16();
             let text = response.text().await.unwrap_or_default();
             (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
@@ -193,7 +239,9 @@ impl Stack {
         if status == 404 {
             return 0;
         }
-        answer["count"].as_u64().unwrap_or_else(|| panic!("no count for {query}: {status} {answer}"))
+        answer["count"]
+            .as_u64()
+            .unwrap_or_else(|| panic!("no count for {query}: {status} {answer}"))
     }
 
     pub fn wait_for_count(&self, query: &str, expected: u64, limit: Duration) {
@@ -204,14 +252,20 @@ impl Stack {
                 (last >= expected).then_some(())
             });
         }));
-        assert!(reached.is_ok() && last == expected, "{query}: {last} records, expected {expected}");
+        assert!(
+            reached.is_ok() && last == expected,
+            "{query}: {last} records, expected {expected}"
+        );
     }
 
     /// The process id of a node, from the control plane.
     pub fn pid_of(&self, node: &str) -> i32 {
         let nodes = self.ops_json(&["nodes"]);
         let items = nodes["items"].as_array().expect("nodes are a list");
-        let item = items.iter().find(|item| item["name"] == node).unwrap_or_else(|| panic!("no node {node}: {nodes}"));
+        let item = items
+            .iter()
+            .find(|item| item["name"] == node)
+            .unwrap_or_else(|| panic!("no node {node}: {nodes}"));
         i32::try_from(item["pid"].as_i64().expect("a pid")).expect("a pid is small")
     }
 
@@ -219,7 +273,8 @@ impl Stack {
     pub fn kill_and_wait(&self, node: &str) {
         let pid = self.pid_of(node);
         eprintln!("kill -9 {node} ({pid})");
-        nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL).expect("kill");
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL)
+            .expect("kill");
         wait_for(&format!("{node} comes back"), Duration::from_secs(20), || {
             let output = run(&mut self.ops(&["nodes", "-o", "json"]));
             let nodes: Value = serde_json::from_slice(&output.stdout).ok()?;
@@ -238,7 +293,12 @@ impl Stack {
     pub fn account(&self, kind: &str, name: &str) -> (String, String) {
         let answer = self.ops_json(&[kind, "create", name]);
         let account = &answer["items"][0];
-        let text = |key: &str| account[key].as_str().unwrap_or_else(|| panic!("no {key} in {answer}")).to_owned();
+        let text = |key: &str| {
+            account[key]
+                .as_str()
+                .unwrap_or_else(|| panic!("no {key} in {answer}"))
+                .to_owned()
+        };
         (text("id"), text("token"))
     }
 }

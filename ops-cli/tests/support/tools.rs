@@ -12,7 +12,9 @@ const DISCORD_PY: &str = "discord.py==2.7.1";
 pub fn debian(program: &str, package: &str) -> PathBuf {
     let find = || {
         let paths = std::env::var_os("PATH").unwrap_or_default();
-        std::env::split_paths(&paths).map(|folder| folder.join(program)).find(|path| path.is_file())
+        std::env::split_paths(&paths)
+            .map(|folder| folder.join(program))
+            .find(|path| path.is_file())
     };
     if let Some(path) = find() {
         return path;
@@ -33,7 +35,11 @@ pub fn python_with_discord() -> PathBuf {
     let python = folder.join("bin/python");
     let ready = folder.join("ready");
     if !ready.is_file() {
-        run_ok(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder));
+        run_ok(
+            Command::new("python3")
+                .args(["-m", "venv", "--clear"])
+                .arg(&folder),
+        );
         run_ok(Command::new(&python).args(["-m", "pip", "install", "--quiet", DISCORD_PY]));
         std::fs::write(&ready, DISCORD_PY).expect("the virtual environment is writable");
     }
@@ -42,5 +48,7 @@ pub fn python_with_discord() -> PathBuf {
 
 /// The path of a client script of the tests.
 pub fn client(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/clients")
+        .join(name)
 }

@@ -93,7 +93,7 @@ fn a_taken_port_an_unwritable_folder_and_a_bad_topology_are_said_and_leave_nothi
 
 /// Whether no process has `needle` in its command line (but this test).
 fn no_process_of(needle: &str) -> bool {
-    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    let processes = std::fs::read_dir("/proc").expect("there is a /proc").flatten();
     !processes
         .filter(|entry| entry.file_name().to_string_lossy().parse::<u32>().is_ok())
         .any(|entry| {

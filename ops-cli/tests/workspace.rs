@@ -133,3 +133,14 @@ fn architecture_names_only_paths_that_exist() {
     }
     assert!(checked > 20, "only {checked} paths were found");
 }
+
+#[test]
+fn every_punt_configuration_that_we_ship_is_accepted() {
+    let punt = Path::new(env!("CARGO_BIN_EXE_ops")).with_file_name("punt");
+    let output = std::process::Command::new(&punt)
+        .args(["check", "--config"])
+        .arg(root().join("deploy/punt.toml"))
+        .output()
+        .expect("punt is built: `cargo build --release --workspace` comes first");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}

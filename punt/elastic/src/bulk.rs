@@ -35,8 +35,13 @@ pub struct Rejection {
 
 #[derive(Deserialize)]
 struct Answer {
-    items: Vec<Item>,
+    items: Vec<Judged>,
 }
+
+/// The verdict, made while reading: of thousands of items only their verdicts are kept.
+#[derive(Deserialize)]
+#[serde(from = "Item")]
+struct Judged(Verdict);
 
 #[derive(Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -73,7 +78,15 @@ impl Elastic {
                 "{items} items were sent, {got} verdicts came back"
             )));
         }
-        Ok(answer.items.into_iter().map(Item::verdict).collect())
+        Ok(answer.items.into_iter().map(|judged| judged.0).collect())
+    }
+}
+
+// === impl Judged ===
+
+impl From<Item> for Judged {
+    fn from(item: Item) -> Self {
+        Self(item.verdict())
     }
 }
 

@@ -15,6 +15,7 @@
 //!   decides whether to wait or to drop and count.
 
 mod frame;
+mod payloads;
 mod position;
 mod reader;
 mod segment;
@@ -30,6 +31,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use tokio::sync::{Notify, watch};
 
 pub(crate) use frame::encode;
+pub(crate) use payloads::Payloads;
 pub(crate) use position::Position;
 pub(crate) use reader::{Limit, Reader};
 pub(crate) use writer::{AppendError, Writer};

@@ -12,10 +12,19 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::frame::{Decoded, decode};
-use super::{Gauge, Position, Written, WrittenReceiver, position, segment};
+use super::{Gauge, Payloads, Position, Written, WrittenReceiver, position, segment};
 
 /// How long an acknowledgement may stay in memory only.
 const PERSIST_EVERY: Duration = Duration::from_millis(500);
+
+/// Blocks of memory that are kept for the next reads.
+const SPARE: usize = 2;
+
+/// A larger block was for one huge event, and is given back.
+const SPARE_BYTES: usize = 8 << 20;
+
+/// What an event is thought to take before the first were read.
+const TYPICAL: usize = 512;
 
 /// Reads frames in order, and remembers how far they are acknowledged.
 #[derive(Debug)]
@@ -28,6 +37,9 @@ pub(crate) struct Reader {
     persisted_at: Instant,
     gauge: Arc<Gauge>,
     written: WrittenReceiver,
+    spare: Vec<Vec<u8>>,
+    /// Bytes of an event, as the last read found it: no more is read than the limit of events will use.
+    typical: usize,
 }
 
 /// How much to read at once.
@@ -41,7 +53,7 @@ pub(crate) struct Limit {
 #[derive(Debug)]
 pub(crate) struct Read {
     /// The payloads.
-    pub(crate) payloads: Vec<Bytes>,
+    pub(crate) payloads: Payloads,
     /// The place behind them, to acknowledge.
     pub(crate) end: Position,
     /// When the first one was written.
@@ -63,6 +75,18 @@ impl Reader {
             persisted_at: Instant::now(),
             gauge,
             written,
+            spare: Vec::new(),
+            typical: TYPICAL,
+        }
+    }
+
+    /// Takes the memory of a read that was dealt with, if nobody else holds it any more.
+    pub(crate) fn recycle(&mut self, block: Bytes) {
+        if let Ok(block) = block.try_into_mut()
+            && self.spare.len() < SPARE
+            && block.capacity() <= SPARE_BYTES
+        {
+            self.spare.push(block.into());
         }
     }
 
@@ -160,11 +184,13 @@ impl Reader {
     fn read_segment(&mut self, end: u64, limit: Limit) -> io::Result<Option<Read>> {
         let Some(file) = &self.file else { return Ok(None) };
         let available = usize::try_from(end - self.at.offset).unwrap_or(usize::MAX);
-        let mut want = limit.bytes.max(1).min(available);
+        let events = limit.events.saturating_mul(self.typical);
+        let enough = limit.bytes.min(events.saturating_add(events / 16));
+        let mut want = enough.max(1).min(available);
+        let mut bytes = self.spare.pop().unwrap_or_default();
         loop {
-            let mut bytes = vec![0; want];
+            bytes.resize(want, 0);
             file.read_exact_at(&mut bytes, self.at.offset)?;
-            let bytes = Bytes::from(bytes);
             let (ranges, consumed, oldest_ms, corrupt, needed) =
                 scan(&bytes, limit.events, want == available);
             if ranges.is_empty() && consumed == 0 {
@@ -173,8 +199,11 @@ impl Reader {
                 continue;
             }
             self.at.offset += consumed as u64;
+            if !ranges.is_empty() {
+                self.typical = consumed / ranges.len();
+            }
             return Ok(Some(Read {
-                payloads: ranges.into_iter().map(|range| bytes.slice(range)).collect(),
+                payloads: Payloads::close_up(bytes, ranges),
                 end: self.at,
                 oldest_ms,
                 corrupt,

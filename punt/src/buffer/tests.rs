@@ -29,6 +29,9 @@ fn drain(reader: &mut Reader) -> Vec<String> {
                 .iter()
                 .map(|p| String::from_utf8_lossy(p).into_owned()),
         );
+        let block = read.payloads.block();
+        drop(read);
+        reader.recycle(block);
     }
     found
 }
@@ -157,7 +160,7 @@ proptest! {
                 }
                 Step::Read => {
                     if let Some(read) = opened.reader.read(LIMIT).unwrap() {
-                        for payload in &read.payloads {
+                        for payload in read.payloads.iter() {
                             prop_assert_eq!(payload, model[read_ahead].as_bytes());
                             read_ahead += 1;
                         }

@@ -10,6 +10,8 @@ pub(crate) const BATCH_BYTES: usize = 128 << 10;
 pub(crate) struct Batch {
     arena: Vec<u8>,
     spans: Vec<Span>,
+    /// Bytes and events that are made room for with the first event.
+    room: (usize, usize),
     /// Told when every event of the batch is durable in every buffer it was routed to.
     pub(crate) acknowledge: Option<Acknowledge>,
 }
@@ -50,6 +52,10 @@ impl Batch {
         id: impl FnOnce(&mut Vec<u8>),
         document: impl FnOnce(&mut Vec<u8>),
     ) {
+        if self.spans.is_empty() {
+            self.arena.reserve(self.room.0);
+            self.spans.reserve(self.room.1);
+        }
         let id_start = self.arena.len();
         id(&mut self.arena);
         let document_start = self.arena.len();
@@ -60,6 +66,23 @@ impl Batch {
             document_start,
             end: self.arena.len(),
         });
+    }
+
+    /// Gives the batch and leaves an empty one, which will make room for about as much at once: a batch of a busy
+    /// source is not grown from nothing each time, and a quiet source holds no memory.
+    pub(crate) fn take(&mut self) -> Self {
+        let fading = |room: usize, used: usize| used.max(room - room / 4);
+        let room = (
+            fading(self.room.0, self.arena.len() + self.arena.len() / 32),
+            fading(self.room.1, self.spans.len()),
+        );
+        std::mem::replace(
+            self,
+            Self {
+                room,
+                ..Self::default()
+            },
+        )
     }
 
     /// The events, in order.
@@ -100,5 +123,36 @@ impl Acknowledge {
             *durable = self.sequence.max(*durable);
             news
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn push(batch: &mut Batch, length: usize) {
+        batch.push(0, |_| {}, |out| out.resize(out.len() + length, b'x'));
+    }
+
+    #[test]
+    fn a_batch_makes_room_like_the_one_before_and_only_for_an_event() {
+        let mut batch = Batch::default();
+        push(&mut batch, 10_000);
+        assert_eq!(batch.take().len(), 1);
+        assert!(batch.is_empty());
+        assert_eq!(batch.arena.capacity(), 0);
+        push(&mut batch, 1);
+        assert!(batch.arena.capacity() >= 10_000);
+    }
+
+    #[test]
+    fn a_source_that_became_quiet_makes_room_for_little() {
+        let mut batch = Batch::default();
+        push(&mut batch, 10_000);
+        for _ in 0..40 {
+            drop(batch.take());
+            push(&mut batch, 1);
+        }
+        assert!(batch.arena.capacity() < 100);
     }
 }

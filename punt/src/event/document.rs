@@ -19,18 +19,26 @@ impl<'a> Document<'a> {
         Self { out }
     }
 
-    pub(crate) fn text(&mut self, key: &str, value: &str) {
+    pub(crate) fn text(&mut self, key: &'static str, value: &str) {
         self.key(key);
         write_text(self.out, value);
     }
 
-    pub(crate) fn number(&mut self, key: &str, value: u64) {
+    /// A text under a key that somebody else chose, which may be anything.
+    pub(crate) fn named_text(&mut self, key: &str, value: &str) {
+        self.out.push(b',');
+        write_text(self.out, key);
+        self.out.push(b':');
+        write_text(self.out, value);
+    }
+
+    pub(crate) fn number(&mut self, key: &'static str, value: u64) {
         self.key(key);
         write_number(self.out, value);
     }
 
     /// A value that is JSON already.
-    pub(crate) fn raw(&mut self, key: &str, json: &[u8]) {
+    pub(crate) fn raw(&mut self, key: &'static str, json: &[u8]) {
         self.key(key);
         self.out.extend_from_slice(json);
     }
@@ -39,11 +47,46 @@ impl<'a> Document<'a> {
         self.out.push(b'}');
     }
 
-    fn key(&mut self, key: &str) {
-        self.out.push(b',');
-        write_text(self.out, key);
-        self.out.push(b':');
+    /// Our own keys are in this program's text, and have nothing to escape.
+    fn key(&mut self, key: &'static str) {
+        debug_assert!(key.bytes().all(|byte| escape(byte) == 0), "{key:?}");
+        self.out.extend_from_slice(b",\"");
+        self.out.extend_from_slice(key.as_bytes());
+        self.out.extend_from_slice(b"\":");
     }
+}
+
+/// What follows the backslash of a byte that must be escaped; 0 for all others.
+const fn escape(byte: u8) -> u8 {
+    match byte {
+        b'"' | b'\\' => byte,
+        b'\n' => b'n',
+        b'\r' => b'r',
+        b'\t' => b't',
+        0..0x20 => b'u',
+        _ => 0,
+    }
+}
+
+/// [`escape`] of every byte: most of what punt does to a byte is to look here.
+const ESCAPES: [u8; 256] = {
+    let mut escapes = [0; 256];
+    let mut byte = 0;
+    while byte < escapes.len() {
+        escapes[byte] = escape(byte as u8);
+        byte += 1;
+    }
+    escapes
+};
+
+/// Whether nothing needs an escape. Without an early end, so that sixteen bytes are looked at at once.
+fn is_plain(bytes: &[u8]) -> bool {
+    let special = |found: bool, byte: &u8| found | (*byte < 0x20) | (*byte == b'"') | (*byte == b'\\');
+    let (chunks, rest) = bytes.as_chunks::<16>();
+    let found = chunks
+        .iter()
+        .fold(false, |found, chunk| found | chunk.iter().fold(false, special));
+    !rest.iter().fold(found, special)
 }
 
 /// A JSON string. Runs without anything to escape are copied whole.
@@ -51,17 +94,17 @@ pub(crate) fn write_text(out: &mut Vec<u8>, text: &str) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
     out.push(b'"');
     let bytes = text.as_bytes();
+    if is_plain(bytes) {
+        out.extend_from_slice(bytes);
+        out.push(b'"');
+        return;
+    }
     let mut start = 0;
     for (at, byte) in bytes.iter().enumerate() {
-        let escape = match byte {
-            b'"' => b'"',
-            b'\\' => b'\\',
-            b'\n' => b'n',
-            b'\r' => b'r',
-            b'\t' => b't',
-            0..0x20 => b'u',
-            _ => continue,
-        };
+        let escape = ESCAPES[usize::from(*byte)];
+        if escape == 0 {
+            continue;
+        }
         out.extend_from_slice(&bytes[start..at]);
         out.extend_from_slice(&[b'\\', escape]);
         if escape == b'u' {
@@ -119,6 +162,19 @@ pub(crate) fn write_timestamp(out: &mut Vec<u8>, timestamp: Timestamp) {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_byte_to_escape_is_found_wherever_it_stands() {
+        for byte in ['"', '\\', '\n', '\u{1}', '\u{1f}'] {
+            for at in 0..40 {
+                let mut text = "x".repeat(40);
+                text.replace_range(at..=at, &byte.to_string());
+                let mut out = Vec::new();
+                write_text(&mut out, &text);
+                assert_eq!(serde_json::from_slice::<String>(&out).unwrap(), text);
+            }
+        }
+    }
 
     proptest! {
         #[test]

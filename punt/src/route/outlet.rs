@@ -182,7 +182,10 @@ impl ActionLine {
             self.head.extend_from_slice(b",\"_id\":");
         }
         out.extend_from_slice(&self.head);
-        write_text(out, &String::from_utf8_lossy(event.id));
+        match str::from_utf8(event.id) {
+            Ok(id) => write_text(out, id),
+            Err(_) => write_text(out, &String::from_utf8_lossy(event.id)),
+        }
         out.extend_from_slice(b"}}");
     }
 }

@@ -29,7 +29,7 @@ impl Intake {
         if batch.is_empty() {
             return true;
         }
-        match self.queue.send(std::mem::take(batch)).await {
+        match self.queue.send(batch.take()).await {
             Ok(()) => true,
             Err(unsent) => {
                 // The later stages have failed, and the network sends nothing again.

@@ -24,7 +24,7 @@ use crate::source::{Intake, file, spool, syslog};
 use crate::tap::Tap;
 
 /// Batches (of about 128 KiB) that may wait between sources and buffers.
-const QUEUE: usize = 32;
+const QUEUE: usize = 16;
 
 /// Stages that are ready to run.
 pub(crate) struct Topology {

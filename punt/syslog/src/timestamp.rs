@@ -8,6 +8,9 @@ const MONTHS: [&[u8; 3]; 12] = [
     b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec",
 ];
 
+/// Somewhat less, in seconds, than half of the shortest distance between a date and the same date in another year.
+const HALF_A_YEAR: i64 = 182 * 86_400;
+
 /// Reads digits from the front of a line.
 struct Digits<'a>(&'a [u8]);
 
@@ -63,10 +66,17 @@ pub(crate) fn bsd(line: &str, received: Timestamp) -> Option<(Timestamp, &str)> 
 /// 1 January is not a year early, nor the other way round.
 fn nearest(month: i8, day: i8, time: Time, received: Timestamp) -> Option<Timestamp> {
     let year = Offset::UTC.to_datetime(received).year();
+    let distance = |candidate: &Timestamp| (candidate.as_second() - received.as_second()).abs();
+    if let Some(near) = in_year(year, month, day, time)
+        && distance(&near) < HALF_A_YEAR
+    {
+        // The other years are further away than this one.
+        return Some(near);
+    }
     [year, year - 1, year + 1]
         .into_iter()
         .filter_map(|year| in_year(year, month, day, time))
-        .min_by_key(|candidate| (candidate.as_second() - received.as_second()).abs())
+        .min_by_key(distance)
 }
 
 fn in_year(year: i16, month: i8, day: i8, time: Time) -> Option<Timestamp> {

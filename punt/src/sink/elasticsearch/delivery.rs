@@ -3,12 +3,13 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use punt_elastic::{Elastic, Error, Rejection, Retry, Verdict};
 use tracing::{error, info, warn};
 
 use super::backoff::Backoff;
 use super::dead_letter::DeadLetter;
+use crate::buffer::Payloads;
 use crate::meter::{Count, Meter};
 
 /// A request of fewer items is not split because it took too long.
@@ -36,7 +37,7 @@ pub(crate) struct Delivery {
 impl Delivery {
     /// Delivers the items. When it returns, each of them is in the engine, in the dead-letter file, or counted.
     /// It can be dropped at any time: what was not acknowledged is still in the buffer.
-    pub(crate) async fn deliver(&self, items: Vec<Bytes>) {
+    pub(crate) async fn deliver(&self, items: Payloads) {
         // Pieces still to send; a request that is too large puts two smaller ones here.
         let mut pieces = vec![items];
         let mut backoff = Backoff::new(self.retry_max);
@@ -46,7 +47,7 @@ impl Delivery {
             }
             self.meter.add(Count::Requests, 1);
             self.meter.add(Count::Sent, piece.len() as u64);
-            match self.engine.bulk(body(&piece), piece.len()).await {
+            match self.engine.bulk(piece.joined(), piece.len()).await {
                 Ok(verdicts) => {
                     self.end_trouble();
                     let again = self.judge(piece, verdicts).await;
@@ -93,23 +94,23 @@ impl Delivery {
     }
 
     /// Counts and buries; gives the items to send again.
-    async fn judge(&self, piece: Vec<Bytes>, verdicts: Vec<Verdict>) -> Vec<Bytes> {
+    async fn judge(&self, piece: Payloads, verdicts: Vec<Verdict>) -> Payloads {
         let (mut again, mut rejected, mut stored, mut duplicates) = (Vec::new(), Vec::new(), 0, 0);
-        for (item, verdict) in piece.into_iter().zip(verdicts) {
+        for (number, verdict) in verdicts.into_iter().enumerate() {
             match verdict {
                 Verdict::Stored => stored += 1,
                 Verdict::Duplicate => duplicates += 1,
-                Verdict::Retry(_) => again.push(item),
-                Verdict::Rejected(rejection) => rejected.push((item, rejection)),
+                Verdict::Retry(_) => again.push(number),
+                Verdict::Rejected(rejection) => rejected.push((piece.payload(number), rejection)),
             }
         }
         self.meter.add(Count::Acknowledged, stored + duplicates);
         self.meter.add(Count::Duplicates, duplicates);
         self.bury(rejected).await;
-        again
+        piece.select(&again)
     }
 
-    async fn halve(&self, mut piece: Vec<Bytes>, error: &Error, pieces: &mut Vec<Vec<Bytes>>) {
+    async fn halve(&self, mut piece: Payloads, error: &Error, pieces: &mut Vec<Payloads>) {
         if piece.len() > 1 {
             let rest = piece.split_off(piece.len() / 2);
             self.meter.add(Count::Retried, (piece.len() + rest.len()) as u64);
@@ -121,8 +122,7 @@ impl Delivery {
             kind: "request_refused".to_owned(),
             reason: error.to_string(),
         };
-        self.bury(piece.into_iter().map(|item| (item, rejection.clone())).collect())
-            .await;
+        self.bury(vec![(piece.payload(0), rejection)]).await;
     }
 
     /// Writes to the dead-letter file, for as long as it takes.
@@ -203,12 +203,4 @@ impl Delivery {
             );
         }
     }
-}
-
-fn body(items: &[Bytes]) -> Bytes {
-    let mut body = BytesMut::with_capacity(items.iter().map(Bytes::len).sum());
-    for item in items {
-        body.extend_from_slice(item);
-    }
-    body.freeze()
 }

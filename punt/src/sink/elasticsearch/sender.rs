@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use bytes::Bytes;
 use tokio::task::{JoinSet, block_in_place};
 use tokio::time::{Instant, interval, sleep_until};
 
@@ -48,7 +49,7 @@ struct Batch {
 impl Sender {
     /// Runs until the buffer is closed, and either empty or without an engine that takes anything.
     pub(crate) async fn run(mut self) -> anyhow::Result<()> {
-        let mut deliveries: JoinSet<u64> = JoinSet::new();
+        let mut deliveries: JoinSet<(u64, Bytes)> = JoinSet::new();
         // Owned here, and ended with this task.
         let mut background = JoinSet::new();
         if self.config.template {
@@ -94,15 +95,16 @@ impl Sender {
                 match block_in_place(|| self.reader.read(limit)).context("reading the buffer")? {
                     Some(read) => {
                         read_events += read.payloads.len() as u64;
-                        read_bytes += read.payloads.iter().map(|p| p.len() as u64).sum::<u64>();
+                        read_bytes += read.payloads.bytes() as u64;
                         waiting_since = None;
                         self.delivery.meter.add(Count::DroppedCorrupt, read.corrupt);
                         let events = read.payloads.len() as u64;
                         let number = in_flight.push(read.end, events, read.oldest_ms);
                         let delivery = Arc::clone(&self.delivery);
                         deliveries.spawn(async move {
+                            let block = read.payloads.block();
                             delivery.deliver(read.payloads).await;
-                            number
+                            (number, block)
                         });
                         continue;
                     }
@@ -122,7 +124,8 @@ impl Sender {
             };
             tokio::select! {
                 Some(done) = deliveries.join_next(), if !deliveries.is_empty() => {
-                    let number = done.context("a delivery ended early")?;
+                    let (number, block) = done.context("a delivery ended early")?;
+                    self.reader.recycle(block);
                     self.acknowledge(&mut in_flight, number)?;
                 }
                 changed = written.changed(), if !now.closed => drop(changed),

@@ -111,7 +111,7 @@ fn plain(out: &mut Vec<u8>, received: Timestamp, config: &FileConfig, path: &Pat
     document.text("message", &String::from_utf8_lossy(line.bytes));
     document.text("ecs.version", telemetry::record::ECS_VERSION);
     for (name, value) in &config.fields {
-        document.text(name, value);
+        document.named_text(name, value);
     }
     if !config.fields.contains_key("event.dataset") {
         document.text("event.dataset", "file");

@@ -1,5 +1,6 @@
 //! A syslog frame into an ECS document, written straight into the batch.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use punt_syslog::Message;
 
-use crate::event::{Batch, Document, pipeline_error};
+use crate::event::{Batch, Document, pipeline_error, write_number};
 use crate::meter::{Count, Meter};
 
 /// Makes events of frames. Shared by all connections of a source.
@@ -18,6 +19,31 @@ pub(crate) struct Encoder {
     run: String,
     next: AtomicU64,
     max_clock_skew: Duration,
+}
+
+/// What was counted of the frames of one read: counters that every connection shares are touched once a read,
+/// not once a frame.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    received: u64,
+    bytes: u64,
+    parsed: u64,
+    failed: u64,
+    clock_skewed: u64,
+}
+
+// === impl Tally ===
+
+impl Tally {
+    /// Hands the counts over. Before the events: what came in is never less than what went on.
+    pub(super) fn settle(&mut self, meter: &Meter) {
+        let tally = std::mem::take(self);
+        meter.add(Count::Received, tally.received);
+        meter.add(Count::ReceivedBytes, tally.bytes);
+        meter.add(Count::Parsed, tally.parsed);
+        meter.add(Count::Failed, tally.failed);
+        meter.add(Count::ClockSkewed, tally.clock_skewed);
+    }
 }
 
 // === impl Encoder ===
@@ -37,27 +63,31 @@ impl Encoder {
     pub(crate) fn push(
         &self,
         batch: &mut Batch,
-        meter: &Meter,
+        tally: &mut Tally,
         frame: &[u8],
         cut: bool,
         peer: &str,
         received: Timestamp,
     ) {
-        meter.add(Count::Received, 1);
-        meter.add(Count::ReceivedBytes, frame.len() as u64);
+        tally.received += 1;
+        tally.bytes += frame.len() as u64;
         let number = self.next.fetch_add(1, Relaxed);
         let id = |out: &mut Vec<u8>| {
             out.extend_from_slice(self.run.as_bytes());
-            out.extend_from_slice(number.to_string().as_bytes());
+            write_number(out, number);
         };
-        let text = String::from_utf8_lossy(frame);
+        // The check alone is much faster than the search for what to replace.
+        let text = match str::from_utf8(frame) {
+            Ok(text) => Cow::Borrowed(text),
+            Err(_) => String::from_utf8_lossy(frame),
+        };
         match punt_syslog::parse(&text, received) {
             Ok(message) => {
-                meter.add(Count::Parsed, 1);
+                tally.parsed += 1;
                 let timestamp = message.timestamp.unwrap_or(received);
                 let skew = timestamp.duration_since(received).unsigned_abs();
                 let index_time = if skew > self.max_clock_skew {
-                    meter.add(Count::ClockSkewed, 1);
+                    tally.clock_skewed += 1;
                     received
                 } else {
                     timestamp
@@ -67,7 +97,7 @@ impl Encoder {
                 });
             }
             Err(unparsed) => {
-                meter.add(Count::Failed, 1);
+                tally.failed += 1;
                 let reason = unparsed.reason.to_string();
                 batch.push(received.as_millisecond(), id, |out| {
                     pipeline_error(out, received, "syslog", &reason, frame);
@@ -117,10 +147,10 @@ fn write(out: &mut Vec<u8>, message: &Message<'_>, timestamp: Timestamp, peer: &
     for element in &message.structured_data {
         for (name, value) in &element.params {
             let key = format!("log.syslog.structured_data.{}.{name}", element.id);
-            document.text(&key, value);
+            document.named_text(&key, value);
         }
         if element.params.is_empty() {
-            document.text(&format!("log.syslog.structured_data.{}", element.id), "");
+            document.named_text(&format!("log.syslog.structured_data.{}", element.id), "");
         }
     }
     if cut {
@@ -144,14 +174,13 @@ fn level(severity: u8) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use punt_control::Kind;
 
     fn document(line: &[u8]) -> (serde_json::Value, i64) {
-        let meter = Meter::new(Kind::Source, "s", None);
+        let mut tally = Tally::default();
         let mut batch = Batch::default();
         let received = "2026-11-24T12:00:00Z".parse().unwrap();
         let encoder = Encoder::new(Duration::from_secs(86_400));
-        encoder.push(&mut batch, &meter, line, false, "10.0.0.1", received);
+        encoder.push(&mut batch, &mut tally, line, false, "10.0.0.1", received);
         let event = batch.events().next().unwrap();
         (
             serde_json::from_slice(event.document).unwrap(),

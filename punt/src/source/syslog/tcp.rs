@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
-use super::encode::{Encoder, peer};
+use super::encode::{Encoder, Tally, peer};
 use crate::config::SyslogConfig;
 use crate::event::Batch;
 use crate::meter::Count;
@@ -157,20 +157,23 @@ impl Connection {
     async fn take(&mut self) -> bool {
         let received = Timestamp::now();
         let meter = Arc::clone(&self.intake.meter);
+        let mut tally = Tally::default();
         let mut open = true;
         while let Some(frame) = self.framer.next_frame() {
             self.encoder.push(
                 &mut self.batch,
-                &meter,
+                &mut tally,
                 frame.bytes,
                 frame.truncated,
                 &self.peer,
                 received,
             );
             if self.batch.is_full() {
+                tally.settle(&meter);
                 open &= self.intake.send(&mut self.batch).await;
             }
         }
+        tally.settle(&meter);
         let counts = self.framer.counts();
         meter.add(Count::Truncated, counts.truncated - self.counted.truncated);
         meter.add(Count::Resyncs, counts.resyncs - self.counted.resyncs);

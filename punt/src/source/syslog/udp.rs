@@ -9,7 +9,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::UdpSocket;
 use tracing::warn;
 
-use super::encode::{Encoder, peer};
+use super::encode::{Encoder, Tally, peer};
 use crate::event::Batch;
 use crate::meter::Count;
 use crate::source::Intake;
@@ -88,7 +88,8 @@ impl Udp {
         let cut = datagram.len() > self.max_frame_bytes;
         self.intake.meter.add(Count::Truncated, u64::from(cut));
         let frame = &datagram[..datagram.len().min(self.max_frame_bytes)];
-        self.encoder
-            .push(batch, &self.intake.meter, frame, cut, peer, received);
+        let mut tally = Tally::default();
+        self.encoder.push(batch, &mut tally, frame, cut, peer, received);
+        tally.settle(&self.intake.meter);
     }
 }

@@ -38,7 +38,7 @@ pub use limits::Limits;
 use socket::Shared;
 use sockets::Sockets;
 
-/// How often the number of sockets is told to the shell.
+/// How often the number of sockets and the fullest queue are told to the shell.
 const COUNT_EVERY: Duration = Duration::from_millis(250);
 
 /// Runs a gateway node until it is told to stop.
@@ -47,12 +47,13 @@ pub async fn run(mut shell: Shell) -> anyhow::Result<()> {
     let listener = shell.take_listener();
     let sockets = Arc::new(Sockets::default());
     node.peers().receive::<Sessions, _>(sockets.clone());
-    let observer = node.clone();
+    let (observer, writes) = (node.clone(), node.clone());
     let shared = Arc::new(Shared {
         backend: node.clone(),
         limits: Limits::default(),
         public_url: node.options().public_url.clone(),
         observe: Box::new(move |began, ok| observer.red().observe(began, ok)),
+        observe_written: Box::new(move |arrived| writes.red().observe_all(arrived)),
     });
     let (drain, draining) = watch::channel(false);
     let mut tasks = JoinSet::new();
@@ -72,6 +73,7 @@ pub async fn run(mut shell: Shell) -> anyhow::Result<()> {
         loop {
             ticks.tick().await;
             counter.set_holds(counted.len() as u64);
+            counter.set_queue(counted.fullest() as u64);
         }
     });
     node.set_ready();

@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use chat_node::{Link, Receive};
 use chat_proto::SessionId;
@@ -14,8 +15,8 @@ use tokio_util::sync::CancellationToken;
 /// What arrives for a session.
 #[derive(Debug)]
 pub(crate) enum Arrival {
-    /// A push, and the connection over which it came.
-    Push(Link, Push),
+    /// A push, the connection over which it came, and when.
+    Push(Link, Push, Instant),
     /// That connection is lost.
     Lost(Link),
 }
@@ -53,13 +54,6 @@ pub(crate) struct Ticket {
     pub(crate) cut: CancellationToken,
 }
 
-/// The session that a push is about.
-pub(crate) fn session_of(push: &Push) -> &SessionId {
-    match push {
-        Push::Frame { session, .. } | Push::Moved { session, .. } | Push::Ended { session, .. } => session,
-    }
-}
-
 // === impl Sockets ===
 
 impl Sockets {
@@ -88,6 +82,16 @@ impl Sockets {
         self.lock().sockets.len()
     }
 
+    /// How much waits in the fullest inbox.
+    pub(crate) fn fullest(&self) -> usize {
+        let inner = self.lock();
+        let waiting = inner.sessions.values().map(|bound| {
+            let inbox = &bound.inbox;
+            inbox.max_capacity() - inbox.capacity()
+        });
+        waiting.max().unwrap_or(0)
+    }
+
     /// Tells at most `limit` clients to reconnect that have not been told. Returns how many it told.
     pub(crate) fn wave(&self, limit: usize) -> usize {
         let told = |token: &&CancellationToken| !token.is_cancelled();
@@ -111,12 +115,8 @@ impl Sockets {
 
 impl Receive<Sessions> for Sockets {
     async fn push(&self, link: &Link, push: Push) {
-        let session = match &push {
-            Push::Frame { session, .. } | Push::Moved { session, .. } | Push::Ended { session, .. } => {
-                session.clone()
-            }
-        };
-        self.deliver(&session, Arrival::Push(link.clone(), push));
+        let session = push.session().clone();
+        self.deliver(&session, Arrival::Push(link.clone(), push, Instant::now()));
     }
 
     async fn lost(&self, link: &Link) {
@@ -214,6 +214,7 @@ mod tests {
         }
         sockets.push(&link, moved(&b)).await;
         assert!(slow.cut.is_cancelled() && !quick.cut.is_cancelled());
+        assert_eq!(sockets.fullest(), 2);
         assert!(matches!(quick_queue.recv().await, Some(Arrival::Push(..))));
     }
 

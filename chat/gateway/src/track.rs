@@ -18,7 +18,7 @@ pub(crate) struct Track {
     start: Option<Start>,
     /// The last `s` written to the socket.
     written: u64,
-    /// The last event of each guild written to the socket.
+    /// The last event of each guild written to the socket, or of which the session said that it is not for it.
     cursors: HashMap<GuildId, EventNumber>,
     /// The connection over which frames count.
     link: Option<Link>,
@@ -116,6 +116,23 @@ impl Track {
             self.cursors.remove(&guild);
         }
         Verdict::Write
+    }
+
+    /// Judges cursors that came over `link` after frame `seq`: they count once all before them is written, and they
+    /// only go forward. Nothing is to be written, so the verdict is `Drop` or `Gap`.
+    pub(crate) fn learn(&mut self, link: &Link, seq: u64, cursors: &[(GuildId, EventNumber)]) -> Verdict {
+        if self.link.as_ref() != Some(link) {
+            return Verdict::Drop;
+        }
+        // Taken now, they would hide from a rebuilt session what is in the missing frames.
+        if seq > self.written {
+            return Verdict::Gap;
+        }
+        for (guild, number) in cursors {
+            let cursor = self.cursors.entry(*guild).or_default();
+            *cursor = (*number).max(*cursor);
+        }
+        Verdict::Drop
     }
 
     /// How to go on at a node that has the session.
@@ -248,6 +265,23 @@ mod tests {
             }
             other => panic!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn cursors_without_a_frame_count_when_the_frames_before_them_are_written_and_only_forward() {
+        let mut track = track();
+        let cursors = |guild, number| [(GuildId(guild), EventNumber(number))];
+        let known = |track: &Track, guild| track.cursors.get(&GuildId(guild)).map(|at| at.0);
+        track.take(&link(1), &frame(1, None));
+        assert_eq!(track.learn(&link(1), 2, &cursors(7, 10)), Verdict::Gap);
+        assert_eq!(known(&track, 7), None, "a frame before it is missing");
+        assert_eq!(track.learn(&link(2), 1, &cursors(7, 10)), Verdict::Drop);
+        assert_eq!(known(&track, 7), None, "a stranger's");
+        assert_eq!(track.learn(&link(1), 1, &cursors(7, 10)), Verdict::Drop);
+        assert_eq!(known(&track, 7), Some(10));
+        assert_eq!(track.learn(&link(1), 1, &cursors(7, 9)), Verdict::Drop);
+        assert_eq!(known(&track, 7), Some(10), "only forward");
+        assert_eq!(track.written(), 1, "nothing was written");
     }
 
     #[test]

@@ -125,7 +125,8 @@ impl Node {
         &self.inner.snowflakes
     }
 
-    /// The node's figures. [`crate::serve`] observes every Loqui request; HTTP services do it themselves.
+    /// The node's figures. [`crate::serve`] observes every Loqui request; HTTP services do it themselves, and
+    /// whoever has work that is no request counts it, too.
     pub fn red(&self) -> &Red {
         &self.inner.red
     }

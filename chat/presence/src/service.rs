@@ -49,6 +49,9 @@ impl Service {
         lock(&self.connections)
             .entry(from.id())
             .or_insert_with(|| from.clone());
+        // The request itself is counted by the shell: it stands for the first one.
+        let more = sessions.len().saturating_sub(1);
+        self.node.red().count(u64::try_from(more).unwrap_or(u64::MAX), 0);
         let mut moved = false;
         let mut users = lock(&self.users);
         for registration in sessions {
@@ -121,6 +124,9 @@ impl Service {
     fn tell_changes(&self) {
         let changes = lock(&self.users).take_changes();
         if !changes.is_empty() {
+            self.node
+                .red()
+                .count(u64::try_from(changes.len()).unwrap_or(u64::MAX), 0);
             self.teller.tell(&changes);
         }
     }

@@ -29,7 +29,11 @@ pub(crate) struct Pump<W> {
     lagging: Mutex<HashMap<SessionId, Arc<Cell<W>>>>,
     depth: AtomicUsize,
     wake: Notify,
+    /// Told how many frames sessions gave out.
+    count: Count,
 }
+
+type Count = Box<dyn Fn(u64) + Send + Sync>;
 
 // === impl Cell ===
 
@@ -59,7 +63,11 @@ impl<W: Wire> Cell<W> {
         let mut session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
         let result = act(&mut session);
         let lags = session.lags();
+        let given = session.take_given();
         drop(session);
+        if given > 0 {
+            (self.pump.count)(given);
+        }
         if lags {
             self.pump.add(self.clone());
         }
@@ -78,12 +86,13 @@ impl<W> fmt::Debug for Cell<W> {
 // === impl Pump ===
 
 impl<W: Wire> Pump<W> {
-    /// A pump without sessions.
-    pub(crate) fn new() -> Arc<Self> {
+    /// A pump without sessions. `count` is told how many frames sessions gave out.
+    pub(crate) fn new(count: impl Fn(u64) + Send + Sync + 'static) -> Arc<Self> {
         Arc::new(Self {
             lagging: Mutex::new(HashMap::new()),
             depth: AtomicUsize::new(0),
             wake: Notify::new(),
+            count: Box::new(count),
         })
     }
 

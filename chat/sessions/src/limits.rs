@@ -17,6 +17,9 @@ pub(crate) const LAG_LIFE: Duration = Duration::from_secs(10);
 /// Frames that are pushed for one lagging session before the next one has its turn.
 pub(crate) const FLUSH_FRAMES: usize = 64;
 
+/// Cursors in one push; more take several.
+pub(crate) const CURSORS_BATCH: usize = 1_024;
+
 /// How long the pump waits before it tries gateways again whose queues were full.
 pub(crate) const PUMP_PAUSE: Duration = Duration::from_millis(5);
 

@@ -56,12 +56,13 @@ impl Service {
         feeds: Arc<Feeds>,
         registrar: Arc<Registrar>,
     ) -> Arc<Self> {
+        let counter = node.clone();
         Arc::new(Self {
             node,
             registry,
             feeds,
             registrar,
-            pump: Pump::new(),
+            pump: Pump::new(move |frames| counter.red().count(frames, 0)),
             changed_at: std::sync::Mutex::new(Instant::now()),
             reconciling: Semaphore::new(RECONCILE_CALLS),
             tasks: TaskTracker::new(),

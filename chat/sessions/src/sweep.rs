@@ -1,4 +1,5 @@
-//! Housekeeping, once a second: sessions that are over go, those that waited too long are over, figures are told.
+//! Housekeeping, once a second: sessions that are over go, those that waited too long are over, gateways are told of
+//! cursors that moved without a frame, figures are told.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -41,6 +42,7 @@ impl Service {
                 bytes += session.outbox_bytes();
                 let since = session.detached_since();
                 detached += usize::from(since.is_some());
+                session.tell_cursors();
                 if session.is_over() && !session.lags() {
                     Fate::Over
                 } else if session.is_frozen() {

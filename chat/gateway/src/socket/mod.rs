@@ -58,6 +58,8 @@ enum Outcome {
 
 type Pending = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 
+type ObserveWritten = Box<dyn Fn(&[std::time::Instant]) + Send + Sync>;
+
 /// What all sockets of a node share.
 pub(crate) struct Shared<B> {
     pub(crate) backend: B,
@@ -66,6 +68,8 @@ pub(crate) struct Shared<B> {
     pub(crate) public_url: String,
     /// Told of each Identify and Resume: when it began, and whether it did not fail by our fault.
     pub(crate) observe: Box<dyn Fn(std::time::Instant, bool) + Send + Sync>,
+    /// Told of the frames that were written together: when each one had arrived.
+    pub(crate) observe_written: ObserveWritten,
 }
 
 /// A client's conversation.

@@ -14,7 +14,7 @@ use crate::close::Close;
 use crate::envelope;
 use crate::event::Resume;
 use crate::regain::{Regained, Way, regain, take_up};
-use crate::sockets::{Arrival, session_of};
+use crate::sockets::Arrival;
 use crate::track::{Track, Verdict};
 
 impl<B: Backend> Socket<B> {
@@ -112,11 +112,12 @@ impl<B: Backend> Socket<B> {
     /// Judges what has arrived for the session, and writes what is to be written.
     pub(super) async fn arrived(&mut self, arrivals: VecDeque<Arrival>) -> Result<(), End> {
         let mut missing = false;
+        let mut written = Vec::new();
         for arrival in arrivals {
             let Some(track) = &mut self.track else { continue };
             let current = match &arrival {
-                Arrival::Push(link, push) => {
-                    track.link() == Some(link) && session_of(push) == track.session()
+                Arrival::Push(link, push, _) => {
+                    track.link() == Some(link) && push.session() == track.session()
                 }
                 Arrival::Lost(link) => track.link() == Some(link),
             };
@@ -124,16 +125,20 @@ impl<B: Backend> Socket<B> {
                 continue;
             }
             match arrival {
-                Arrival::Push(link, Push::Frame { frame, .. }) => match track.take(&link, &frame) {
+                Arrival::Push(link, Push::Frame { frame, .. }, arrived) => match track.take(&link, &frame) {
                     Verdict::Write => {
+                        written.push(arrived);
                         let text = envelope::dispatch(&frame.t, frame.seq, &frame.d);
                         self.wire.feed(text, &self.ticket.cut).await?;
                     }
                     Verdict::Drop => {}
                     Verdict::Gap => missing = true,
                 },
-                Arrival::Push(_, Push::Moved { to, .. }) => self.look_for(Way::Follow(to)),
-                Arrival::Push(_, Push::Ended { reason, .. }) => {
+                Arrival::Push(link, Push::Cursors { seq, cursors, .. }, _) => {
+                    missing |= track.learn(&link, seq, &cursors) == Verdict::Gap;
+                }
+                Arrival::Push(_, Push::Moved { to, .. }, _) => self.look_for(Way::Follow(to)),
+                Arrival::Push(_, Push::Ended { reason, .. }, _) => {
                     tracing::debug!(event.reason = reason, labels.session_id = %track.session(), "session over");
                     self.wire.flush(&self.ticket.cut).await?;
                     return self.invalidate().await;
@@ -145,7 +150,9 @@ impl<B: Backend> Socket<B> {
             metrics::counter!("gateway_frames_missing_total").increment(1);
             self.look_for(Way::Repeat);
         }
-        self.wire.flush(&self.ticket.cut).await
+        self.wire.flush(&self.ticket.cut).await?;
+        (self.shared.observe_written)(&written);
+        Ok(())
     }
 
     /// From now on what arrives for `session` comes to this socket. Bound before the session is asked for: its first

@@ -1,6 +1,6 @@
 //! The clusters behind the gateway, in one process, as far as a socket can tell the difference.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -35,6 +35,10 @@ struct State {
     detached: Option<bool>,
     /// How many of the next frames are lost on the way.
     lose: usize,
+    /// Sessions do not hear of guilds.
+    without_guilds: bool,
+    /// Events that are for no session.
+    passed_over: HashSet<u64>,
 }
 
 struct Session {
@@ -58,6 +62,8 @@ impl Cluster {
             asked: Vec::new(),
             detached: None,
             lose: 0,
+            without_guilds: false,
+            passed_over: HashSet::new(),
         };
         Self {
             sockets,
@@ -76,6 +82,27 @@ impl Cluster {
     /// The next `count` frames are pushed, but never arrive.
     pub(super) fn lose(&self, count: usize) {
         self.state.lock().unwrap().lose = count;
+    }
+
+    /// From now on sessions do not hear of guilds: theirs come up silently.
+    pub(super) fn without_guilds(&self) {
+        self.state.lock().unwrap().without_guilds = true;
+    }
+
+    /// Something happens in the guild that the sessions' intents leave out: their gateway is told where they are.
+    pub(super) async fn pass_over(&self) {
+        let (link, pushes) = {
+            let mut state = self.state.lock().unwrap();
+            state.last_event += 1;
+            let number = state.last_event;
+            state.passed_over.insert(number);
+            let sessions = state.sessions.iter();
+            let pushes = sessions
+                .map(|(id, session)| session.cursors(id, number))
+                .collect();
+            (state.link.clone(), pushes)
+        };
+        self.push(&link, pushes).await;
     }
 
     /// Something happens in the guild.
@@ -176,6 +203,14 @@ impl Cluster {
 }
 
 impl Session {
+    fn cursors(&self, id: &SessionId, number: u64) -> Push {
+        Push::Cursors {
+            session: id.clone(),
+            seq: self.seq,
+            cursors: vec![(GUILD, EventNumber(number))],
+        }
+    }
+
     fn emit(&mut self, t: &str, d: serde_json::Value, number: Option<u64>) -> Frame {
         self.seq += 1;
         let frame = Frame {
@@ -220,8 +255,13 @@ impl State {
                     outbox: Vec::new(),
                 };
                 session.emit("READY", json!({"v": 10, "session_id": id}), None);
-                session.emit("GUILD_CREATE", json!({"id": GUILD}), Some(self.last_event));
-                let pushes = after(&id, &session, 0);
+                let mut pushes = Vec::new();
+                if self.without_guilds {
+                    pushes.push(session.cursors(&id, self.last_event));
+                } else {
+                    session.emit("GUILD_CREATE", json!({"id": GUILD}), Some(self.last_event));
+                }
+                pushes.splice(0..0, after(&id, &session, 0));
                 self.sessions.insert(id, session);
                 ("start", Reply::Done, pushes)
             }
@@ -242,7 +282,8 @@ impl State {
                     .expect("the guild was seen")
                     .1
                     .0;
-                for number in known + 1..=self.last_event {
+                let passed_over = &self.passed_over;
+                for number in (known + 1..=self.last_event).filter(|number| !passed_over.contains(number)) {
                     session.emit("MESSAGE_CREATE", json!({"event": number}), Some(number));
                 }
                 let pushes = after(&id, &session, seq);

@@ -50,6 +50,7 @@ impl Gateway {
             limits,
             public_url: "ws://edge".to_owned(),
             observe: Box::new(|_, _| {}),
+            observe_written: Box::new(|_| {}),
         });
         let (drain, draining) = watch::channel(false);
         let stop = CancellationToken::new();

@@ -55,6 +55,24 @@ async fn the_death_of_a_sessions_node_goes_unnoticed() {
 }
 
 #[tokio::test]
+async fn a_session_that_hears_of_no_guilds_misses_nothing_when_its_node_dies() {
+    let gateway = Gateway::start(quick()).await;
+    gateway.cluster.without_guilds();
+    let mut client = gateway.connect().await;
+    client.identify().await;
+    assert_eq!(client.dispatch().await["t"], "READY");
+    gateway.cluster.kill().await;
+    // The gateway was told where the session is, so the next one goes on from there.
+    for _ in 0..3 {
+        gateway.cluster.event().await;
+    }
+    gateway.cluster.revive();
+    client.until_event(3).await;
+    assert_eq!(client.events, upto(3));
+    gateway.stop().await;
+}
+
+#[tokio::test]
 async fn a_hand_over_goes_unnoticed_and_late_frames_of_the_old_node_are_ignored() {
     let gateway = Gateway::start(quick()).await;
     let mut client = gateway.ready().await;
@@ -193,6 +211,7 @@ async fn a_stop_tells_every_client_to_reconnect() {
 #[derive(Debug, Clone, Copy)]
 enum Step {
     Event,
+    PassOver,
     Kill,
     HandOver,
     Lose,
@@ -202,6 +221,7 @@ enum Step {
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         6 => Just(Step::Event),
+        3 => Just(Step::PassOver),
         1 => Just(Step::Kill),
         1 => Just(Step::HandOver),
         1 => Just(Step::Lose),
@@ -219,34 +239,36 @@ proptest! {
         runtime.block_on(async {
             let gateway = Gateway::start(quick()).await;
             let mut client = gateway.ready().await;
+            let mut meant = Vec::new();
             for step in steps {
                 match step {
-                    Step::Event => {
-                        gateway.cluster.event().await;
-                    }
+                    Step::Event => meant.push(gateway.cluster.event().await),
+                    Step::PassOver => gateway.cluster.pass_over().await,
                     Step::Kill => {
                         gateway.cluster.kill().await;
-                        gateway.cluster.event().await;
+                        meant.push(gateway.cluster.event().await);
                         gateway.cluster.revive();
                     }
                     Step::HandOver => gateway.cluster.hand_over().await,
                     Step::Lose => {
                         gateway.cluster.lose(1);
-                        gateway.cluster.event().await;
+                        meant.push(gateway.cluster.event().await);
                         // Only what follows shows that something is missing.
                         gateway.cluster.lose(0);
                     }
                     Step::Resume => {
                         // Reads up to now first: the session must be alive to be resumed.
                         let last = gateway.cluster.event().await;
+                        meant.push(last);
                         client.until_event(last).await;
                         client = resume(&gateway, client).await;
                     }
                 }
             }
             let last = gateway.cluster.event().await;
+            meant.push(last);
             client.until_event(last).await;
-            assert_eq!(client.events, upto(last));
+            assert_eq!(client.events, meant);
             drop(client);
             gateway.stop().await;
         });

@@ -59,7 +59,8 @@ pub enum Ask {
         start: Start,
         /// The last `s` the gateway has written to the socket.
         seq: u64,
-        /// The last event of each guild that the gateway has written to the socket.
+        /// The last event of each guild that the gateway has written to the socket, or was told of by
+        /// [`Push::Cursors`].
         cursors: Vec<(GuildId, EventNumber)>,
     },
     /// The socket is gone. `end`: the client closed with 1000 or 1001, so the session is over; otherwise it waits
@@ -139,7 +140,8 @@ pub struct Frame {
     pub t: String,
     /// The JSON text of `d`.
     pub d: Bytes,
-    /// Which durable event it is, or which a `GUILD_CREATE` stands at: the gateway keeps these cursors.
+    /// Which durable event it is, or which a `GUILD_CREATE` stands at: the gateway keeps these cursors, and those of
+    /// [`Push::Cursors`].
     pub cursor: Option<(GuildId, EventNumber)>,
 }
 
@@ -167,4 +169,26 @@ pub enum Push {
         /// Why, for the log.
         reason: String,
     },
+    /// Where the session is in guilds whose events gave it no frame (a guild that came up silently, events that its
+    /// intents leave out): a `Rebuild` goes on from there. Pushed in the order of the frames.
+    Cursors {
+        /// The session.
+        session: SessionId,
+        /// The last frame that was pushed before: the cursors count for a gateway that has written it.
+        seq: u64,
+        /// The last event of each of these guilds that the session took.
+        cursors: Vec<(GuildId, EventNumber)>,
+    },
+}
+
+impl Push {
+    /// The session that it is about.
+    pub fn session(&self) -> &SessionId {
+        match self {
+            Self::Frame { session, .. }
+            | Self::Moved { session, .. }
+            | Self::Ended { session, .. }
+            | Self::Cursors { session, .. } => session,
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! A session and its gateway: frames that are pushed at once, that lag, or that wait for a resume.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -9,13 +9,14 @@ use chat_proto::{EventNumber, GuildId};
 
 use super::{Attached, Flush, OutOfReach, Phase, Position, Session, Standing};
 use crate::dispatch;
-use crate::limits::LAG_LIFE;
+use crate::limits::{CURSORS_BATCH, LAG_LIFE};
 use crate::wire::{Refused, Wire};
 
 impl<W: Wire> Session<W> {
     pub(super) fn emit(&mut self, t: &str, d: Bytes, cursor: Option<(GuildId, EventNumber)>) {
         let seq = self.outbox.newest() + 1;
         let t = t.to_owned();
+        self.given += 1;
         self.outbox.push(Frame { seq, t, d, cursor });
         // A lagging session is the pump's: frames stay in order.
         if self
@@ -39,6 +40,11 @@ impl<W: Wire> Session<W> {
             sent: seq,
             full_since: None,
         });
+        // What another connection was told may never have arrived.
+        let guilds = self.guilds.iter();
+        let followed = guilds.filter(|(_, standing)| matches!(standing, Standing::At(_)));
+        self.untold.extend(followed.map(|(guild, _)| *guild));
+        self.tell_cursors();
         Ok(before.map(|attached| attached.wire))
     }
 
@@ -100,8 +106,52 @@ impl<W: Wire> Session<W> {
         }
     }
 
-    /// Pushes at most `limit` frames that the gateway has not got yet.
+    /// The gateway is to be told, after the frames that it lacks, of the cursors that no frame carried.
+    pub(crate) fn tell_cursors(&mut self) {
+        self.telling = !self.untold.is_empty();
+    }
+
+    /// Pushes at most `limit` frames that the gateway has not got yet, and when it has them all, the cursors that it
+    /// is to be told of.
     pub(crate) fn flush(&mut self, limit: usize) -> Flush {
+        match self.flush_frames(limit) {
+            Flush::Done => self.flush_cursors(),
+            left => left,
+        }
+    }
+
+    fn flush_cursors(&mut self) -> Flush {
+        while self.telling && self.phase == Phase::Live {
+            let Some(attached) = &mut self.attached else {
+                return Flush::Done;
+            };
+            let batch: HashSet<GuildId> = self.untold.iter().copied().take(CURSORS_BATCH).collect();
+            let at = |guild: &GuildId| match self.guilds.get(guild) {
+                Some(Standing::At(at)) => Some((*guild, *at)),
+                Some(Standing::Awaited) | None => None,
+            };
+            let push = Push::Cursors {
+                session: self.start.session.clone(),
+                seq: attached.sent,
+                cursors: batch.iter().filter_map(at).collect(),
+            };
+            match attached.wire.push(&push) {
+                Ok(()) => {
+                    attached.full_since = None;
+                    self.untold.retain(|guild| !batch.contains(guild));
+                    self.telling = !self.untold.is_empty();
+                }
+                Err(Refused::Full) => {
+                    attached.full_since.get_or_insert_with(Instant::now);
+                    return Flush::Full;
+                }
+                Err(Refused::Lost) => self.detach(Instant::now()),
+            }
+        }
+        Flush::Done
+    }
+
+    fn flush_frames(&mut self, limit: usize) -> Flush {
         let Some(attached) = &mut self.attached else {
             self.farewell = None;
             return Flush::Done;
@@ -137,6 +187,13 @@ impl<W: Wire> Session<W> {
                 Ok(()) => {
                     attached.sent += 1;
                     attached.full_since = None;
+                    if let Some((guild, number)) = frame.cursor
+                        && self.guilds.get(&guild) == Some(&Standing::At(number))
+                    {
+                        // The frame said it.
+                        self.untold.remove(&guild);
+                        self.telling &= !self.untold.is_empty();
+                    }
                 }
                 Err(Refused::Full) => {
                     attached.full_since.get_or_insert_with(Instant::now);
@@ -148,7 +205,11 @@ impl<W: Wire> Session<W> {
                 }
             }
         }
-        if self.lags() { Flush::More } else { Flush::Done }
+        if attached.sent == self.outbox.newest() {
+            Flush::Done
+        } else {
+            Flush::More
+        }
     }
 
     /// Whether something is to be flushed.
@@ -156,7 +217,8 @@ impl<W: Wire> Session<W> {
         let Some(attached) = &self.attached else {
             return false;
         };
-        self.farewell.is_some() || (self.phase == Phase::Live && attached.sent != self.outbox.newest())
+        let behind = self.telling || attached.sent != self.outbox.newest();
+        self.farewell.is_some() || (self.phase == Phase::Live && behind)
     }
 
     /// Detaches a gateway that has had no room for too long. Its connection is ended, because it would wait for

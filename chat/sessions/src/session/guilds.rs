@@ -26,6 +26,10 @@ impl<W: Wire> Session<W> {
         self.guilds.insert(guild, Standing::At(number));
         if self.start.intents.contains(Intents::GUILDS) {
             self.emit("GUILD_CREATE", body, Some((guild, number)));
+        } else {
+            // Without this a rebuilt session would start over in the guild, after whatever happened meanwhile.
+            self.untold.insert(guild);
+            self.tell_cursors();
         }
         true
     }
@@ -40,6 +44,8 @@ impl<W: Wire> Session<W> {
             return false;
         }
         self.revision += 1;
+        self.untold.remove(&guild);
+        self.telling &= !self.untold.is_empty();
         if self.start.intents.contains(Intents::GUILDS) {
             self.emit("GUILD_DELETE", dispatch::guild_delete(guild), None);
         }
@@ -85,6 +91,9 @@ impl<W: Wire> Session<W> {
                 .clone();
             let cursor = event.number.map(|number| (event.guild, number));
             self.emit(event.kind.name(), body, cursor);
+        } else if event.number.is_some() {
+            // An older cursor costs a rebuilt session only reading again: this may wait for the next sweep.
+            self.untold.insert(event.guild);
         }
         Offer::Taken
     }

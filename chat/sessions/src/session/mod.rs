@@ -14,7 +14,7 @@ mod life;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
 use chat_proto::service::sessions::{Push, SessionState, Start};
@@ -38,6 +38,12 @@ pub(crate) struct Session<W> {
     provisional: bool,
     /// The last words to the gateway, pushed before any frame that is left.
     farewell: Option<Push>,
+    /// Guilds whose cursor the gateway may not know, because no frame carried it.
+    untold: HashSet<GuildId>,
+    /// Whether the gateway is to be told of them as soon as it has all frames.
+    telling: bool,
+    /// Frames given out since the last [`Session::take_given`].
+    given: u64,
     /// Grows with each change that presence must know.
     revision: u64,
 }
@@ -157,6 +163,9 @@ impl<W: Wire> Session<W> {
             phase: Phase::Live,
             provisional: false,
             farewell: None,
+            untold: HashSet::new(),
+            telling: false,
+            given: 0,
             revision: 1,
         }
     }
@@ -216,6 +225,11 @@ impl<W: Wire> Session<W> {
     /// Whether a newer hand-over may take its place.
     pub(crate) fn is_provisional(&self) -> bool {
         self.provisional
+    }
+
+    /// How many frames it gave out since the last call.
+    pub(crate) fn take_given(&mut self) -> u64 {
+        std::mem::take(&mut self.given)
     }
 
     /// Grows with each change of status or guilds.

@@ -11,7 +11,7 @@ use chat_proto::{
 };
 
 use super::{Flush, Offer, OutOfReach, Position, Session};
-use crate::limits::{LAG_LIFE, OUTBOX_FRAMES};
+use crate::limits::{CURSORS_BATCH, LAG_LIFE, OUTBOX_FRAMES};
 use crate::wire::{Refused, Wire};
 
 const GUILD: GuildId = GuildId(1);
@@ -44,6 +44,19 @@ impl Gateway {
                 Push::Frame { frame, .. } => frame.t.clone(),
                 Push::Moved { .. } => "(moved)".to_owned(),
                 Push::Ended { .. } => "(ended)".to_owned(),
+                Push::Cursors { .. } => "(cursors)".to_owned(),
+            })
+            .collect()
+    }
+
+    /// The cursors that were pushed, each push with the frame that it came after.
+    fn cursors(&self) -> Vec<(u64, Vec<(GuildId, EventNumber)>)> {
+        let pushes = self.pushes.lock().unwrap();
+        pushes
+            .iter()
+            .filter_map(|push| match push {
+                Push::Cursors { seq, cursors, .. } => Some((*seq, cursors.clone())),
+                _ => None,
             })
             .collect()
     }
@@ -142,6 +155,106 @@ fn events_that_the_intents_leave_out_move_the_cursor_without_a_frame() {
         ["READY", "MESSAGE_CREATE"],
         "and no GUILD_CREATE without GUILDS"
     );
+}
+
+#[test]
+fn a_guild_that_comes_up_silently_is_told_to_the_gateway_at_once() {
+    let (mut session, gateway) = up(Intents::GUILD_MESSAGES, true);
+    assert!(session.lags(), "the pump has something to do");
+    assert_eq!(session.flush(1), Flush::Done);
+    assert!(!session.lags());
+    assert_eq!(gateway.cursors(), [(1, vec![(GUILD, EventNumber(10))])]);
+    session.tell_cursors();
+    assert!(!session.lags(), "it is told once");
+}
+
+#[test]
+fn cursors_that_move_without_a_frame_are_told_when_it_is_time() {
+    let (mut session, gateway) = up(Intents(Intents::GUILDS.0 | Intents::GUILD_MESSAGES.0), true);
+    for number in 11..=13 {
+        session.offer(&event(number, EventKind::GuildMemberAdd), None);
+    }
+    assert!(!session.lags(), "nothing is lost if it is told later");
+    session.tell_cursors();
+    session.flush(1);
+    assert_eq!(gateway.cursors(), [(2, vec![(GUILD, EventNumber(13))])]);
+    session.offer(&event(14, EventKind::GuildMemberAdd), None);
+    message(&mut session, 15);
+    session.tell_cursors();
+    assert!(!session.lags(), "the frame said it");
+}
+
+#[test]
+fn cursors_wait_for_the_frames_before_them() {
+    let (mut session, gateway) = up(Intents(Intents::GUILDS.0 | Intents::GUILD_MESSAGES.0), true);
+    *gateway.room.lock().unwrap() = 2;
+    message(&mut session, 11);
+    session.offer(&event(12, EventKind::GuildMemberAdd), None);
+    session.tell_cursors();
+    assert_eq!(session.flush(8), Flush::Full);
+    *gateway.room.lock().unwrap() = 3;
+    assert_eq!(session.flush(8), Flush::Full, "there is room for the frame only");
+    assert!(session.lags());
+    *gateway.room.lock().unwrap() = usize::MAX;
+    assert_eq!(session.flush(8), Flush::Done);
+    assert_eq!(
+        gateway.names(),
+        ["READY", "GUILD_CREATE", "MESSAGE_CREATE", "(cursors)"]
+    );
+    assert_eq!(gateway.cursors(), [(3, vec![(GUILD, EventNumber(12))])]);
+}
+
+#[test]
+fn another_connection_is_told_everything_again_that_its_frames_do_not_say() {
+    let (mut session, _) = up(Intents::ALL, false);
+    message(&mut session, 11);
+    let gateway = Gateway::new();
+    session.attach(gateway.clone(), 2).unwrap();
+    session.flush(8);
+    assert_eq!(gateway.names(), ["MESSAGE_CREATE"], "the frame says it");
+    session.attach(gateway.clone(), 3).unwrap();
+    session.flush(8);
+    assert_eq!(gateway.cursors(), [(3, vec![(GUILD, EventNumber(11))])]);
+}
+
+#[test]
+fn nothing_is_told_of_a_guild_that_was_left() {
+    let (mut session, gateway) = up(Intents::GUILD_MESSAGES, true);
+    session.leave_guild(GUILD);
+    assert!(!session.lags());
+    session.flush(8);
+    assert_eq!(gateway.names(), ["READY"]);
+}
+
+#[test]
+fn many_cursors_are_told_in_several_pushes() {
+    let guilds: Vec<GuildId> = (1..=CURSORS_BATCH as u64 + 5).map(GuildId).collect();
+    let gateway = Gateway::new();
+    let mut session = Session::begin(start(Intents::GUILD_MESSAGES, true), &guilds, Instant::now());
+    session.attach(gateway.clone(), 0).unwrap();
+    for guild in &guilds {
+        session.create_guild(*guild, EventNumber(guild.0), Bytes::new());
+    }
+    assert_eq!(session.flush(8), Flush::Done);
+    let told = gateway.cursors();
+    let sizes: Vec<usize> = told.iter().map(|(_, cursors)| cursors.len()).collect();
+    assert_eq!(sizes, [CURSORS_BATCH, 5]);
+    let mut all: Vec<_> = told.into_iter().flat_map(|(_, cursors)| cursors).collect();
+    all.sort();
+    assert!(
+        all.into_iter()
+            .eq(guilds.iter().map(|guild| (*guild, EventNumber(guild.0))))
+    );
+}
+
+#[test]
+fn each_frame_is_given_out_once_however_often_it_is_pushed() {
+    let (mut session, _) = up(Intents::ALL, false);
+    assert_eq!(session.take_given(), 2);
+    message(&mut session, 11);
+    session.attach(Gateway::new(), 0).unwrap();
+    session.flush(8);
+    assert_eq!((session.take_given(), session.take_given()), (1, 0));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //!
 //! Whatever happens in whatever order (pushes late, twice, out of order or never; links lost; answers late; nodes
 //! killed; sessions handed over, with success or without; gateways without room, gone, and back), each client gets
-//! each event exactly once and in order, and in the end all of them.
+//! each event that its intents ask for exactly once and in order, and in the end all of them.
 
 mod client;
 mod step;
@@ -71,7 +71,7 @@ impl SimNode {
     fn new() -> Self {
         Self {
             feeds: (0..GUILDS).map(|guild| Feed::new(guild_id(guild))).collect(),
-            pump: Pump::new(),
+            pump: Pump::new(|_| {}),
             cells: HashMap::new(),
             answers: Vec::new(),
             reading: HashSet::new(),
@@ -100,6 +100,13 @@ impl SimNode {
         }
     }
 
+    /// The sweep's part.
+    fn tell(&self) {
+        for cell in self.cells.values() {
+            cell.with(Session::tell_cursors);
+        }
+    }
+
     fn take_out(&mut self, cell: &Held) {
         self.cells.remove(cell.id());
         self.feeds.iter_mut().for_each(|feed| feed.leave(cell));
@@ -125,6 +132,15 @@ fn user(client: usize) -> User {
     }
 }
 
+/// One client wants everything, one does not want every event, one does not even hear of guilds.
+fn intents(client: usize) -> Intents {
+    match client {
+        0 => Intents::ALL,
+        1 => Intents(Intents::GUILDS.0 | Intents::GUILD_MESSAGES.0),
+        _ => Intents::GUILD_MESSAGES,
+    }
+}
+
 fn node_name(node: usize) -> NodeName {
     NodeName::from(format!("sessions-{node}"))
 }
@@ -139,7 +155,7 @@ impl Sim {
             start: Start {
                 session: SessionId::from(format!("session-{client}")),
                 user: user(client),
-                intents: Intents::ALL,
+                intents: intents(client),
                 shard: (0, 1),
                 status: "online".to_owned(),
                 resume_gateway_url: "ws://127.0.0.1".to_owned(),
@@ -148,6 +164,8 @@ impl Sim {
             queue: Arc::default(),
             seq: 0,
             cursors: HashMap::new(),
+            floors: HashMap::new(),
+            events: HashMap::new(),
             ready: false,
         });
         Self {
@@ -167,12 +185,12 @@ impl Sim {
         self.logs[guild].iter().skip(skip).take(PAGE).cloned().collect()
     }
 
-    fn publish(&mut self, guild: usize) {
+    fn publish(&mut self, guild: usize, kind: EventKind) {
         let event = GuildEvent {
             guild: guild_id(guild),
             number: Some(self.last(guild).next()),
             epoch: Epoch(1),
-            kind: EventKind::MessageCreate,
+            kind,
             payload: Payload {
                 full: Bytes::from_static(b"{}"),
                 without_content: None,
@@ -302,7 +320,10 @@ impl Sim {
         let attached: Result<_, OutOfReach> = cell.with(|session| {
             if on_new_socket {
                 // Another gateway knows only what it is told.
-                client.cursors = session.cursors_at(seq).into_iter().collect();
+                client.cursors.clear();
+                for (guild, at) in session.cursors_at(seq) {
+                    client.learn(guild, at);
+                }
             }
             let before = match on_new_socket {
                 true => session.resume(line, seq),
@@ -323,6 +344,9 @@ impl Sim {
         client.node = node;
         if client.seq == 0 {
             client.ready = false;
+            // It has seen nothing: this is another session, whatever was known of the one before.
+            client.cursors.clear();
+            client.floors.clear();
             return self.start(at, node);
         }
         let cursors: Vec<_> = client.cursors.iter().map(|(guild, at)| (*guild, *at)).collect();
@@ -343,7 +367,7 @@ impl Sim {
             return;
         };
         // What is published while it is frozen must not be lost either way.
-        self.publish(0);
+        self.publish(0, EventKind::MessageCreate);
         self.deliver(from, usize::MAX, false);
         if works {
             let mut session = Session::restore(state, Instant::now());
@@ -382,7 +406,7 @@ impl Sim {
 
     fn apply(&mut self, step: Step) {
         match step {
-            Step::Publish { guild } => self.publish(guild),
+            Step::Publish { guild, kind } => self.publish(guild, kind),
             Step::Deliver { node, which, twice } => self.deliver(node, which, twice),
             Step::LosePush { node, which } => {
                 let node = &mut self.nodes[node];
@@ -410,6 +434,7 @@ impl Sim {
             Step::Flush { node } => {
                 self.nodes[node].pump.turn();
             }
+            Step::Tell { node } => self.nodes[node].tell(),
             Step::Start { client, node } => self.start(client, node),
             Step::Resume { client } => self.resume(client, true),
             Step::Rebuild { client } => {
@@ -437,6 +462,7 @@ impl Sim {
                     self.answer(node, 0, false);
                     self.deliver(node, 0, false);
                 }
+                self.nodes[node].tell();
                 busy |= self.nodes[node].pump.depth() > 0;
                 self.nodes[node].pump.turn();
             }
@@ -468,6 +494,16 @@ proptest! {
             for guild in 0..GUILDS {
                 let cursor = client.cursors.get(&guild_id(guild)).copied();
                 prop_assert_eq!(cursor, Some(sim.last(guild)), "client {} has all of guild {}", index, guild);
+                let floor = client.floors[&guild_id(guild)];
+                let meant = sim.logs[guild]
+                    .iter()
+                    .filter(|event| client.start.intents.contains(event.kind.intent()));
+                let meant: Vec<EventNumber> = meant
+                    .filter_map(|event| event.number)
+                    .filter(|number| *number > floor)
+                    .collect();
+                let got = client.events.get(&guild_id(guild)).cloned().unwrap_or_default();
+                prop_assert_eq!(got, meant, "client {} got what is for it in guild {}", index, guild);
             }
         }
     }

@@ -1,5 +1,6 @@
 //! What can happen in the simulation.
 
+use chat_proto::EventKind;
 use proptest::prelude::*;
 
 use super::{CLIENTS, GUILDS, NODES};
@@ -8,6 +9,7 @@ use super::{CLIENTS, GUILDS, NODES};
 pub(super) enum Step {
     Publish {
         guild: usize,
+        kind: EventKind,
     },
     /// Pushes arrive in any order, once or twice.
     Deliver {
@@ -47,6 +49,10 @@ pub(super) enum Step {
     Flush {
         node: usize,
     },
+    /// Housekeeping has gateways told of cursors.
+    Tell {
+        node: usize,
+    },
     Start {
         client: usize,
         node: usize,
@@ -69,8 +75,9 @@ pub(super) enum Step {
 pub(super) fn step() -> impl Strategy<Value = Step> {
     let (node, guild, client) = (0..NODES, 0..GUILDS, 0..CLIENTS);
     let which = 0usize..8;
+    let kind = prop_oneof![Just(EventKind::MessageCreate), Just(EventKind::GuildMemberAdd)];
     prop_oneof![
-        8 => guild.clone().prop_map(|guild| Step::Publish { guild }),
+        8 => (guild.clone(), kind).prop_map(|(guild, kind)| Step::Publish { guild, kind }),
         8 => (node.clone(), which.clone(), any::<bool>())
             .prop_map(|(node, which, twice)| Step::Deliver { node, which, twice }),
         2 => (node.clone(), which.clone()).prop_map(|(node, which)| Step::LosePush { node, which }),
@@ -82,6 +89,7 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         6 => (client.clone(), 1usize..6).prop_map(|(client, pushes)| Step::Read { client, pushes }),
         2 => (client.clone(), 0usize..6).prop_map(|(client, room)| Step::Room { client, room }),
         3 => node.clone().prop_map(|node| Step::Flush { node }),
+        2 => node.clone().prop_map(|node| Step::Tell { node }),
         2 => (client.clone(), node.clone()).prop_map(|(client, node)| Step::Start { client, node }),
         1 => client.clone().prop_map(|client| Step::Resume { client }),
         1 => client.clone().prop_map(|client| Step::Rebuild { client }),

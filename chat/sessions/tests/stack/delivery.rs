@@ -291,3 +291,47 @@ async fn a_client_whose_gateway_died_resumes_at_another_and_survives_its_session
     assert_eq!(messages, 6, "{names:?}");
     other.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_hears_of_no_guilds_misses_nothing_when_its_sessions_node_dies() {
+    let stack = Stack::start().await;
+    let _data = stack.node(Cluster::Data, "data-0").await;
+    let _guilds = stack.node(Cluster::Guilds, "guilds-0").await;
+    let first = stack.node(Cluster::Sessions, "sessions-0").await;
+    let gateway = stack.gateway().await;
+    gateway.create_guild(1, &[1, 2]).await;
+    gateway.identify("s", 2, Intents::GUILD_MESSAGES).await;
+    until("the gateway knows where it is", async || {
+        gateway.cursor("s", 1).is_some()
+    })
+    .await;
+    assert_eq!(gateway.names("s"), ["READY"], "no frame said so");
+
+    let name = first.name().clone();
+    first.kill();
+    stack.lease.expire(&name);
+    // Acknowledged while no sessions node is there to hear of it.
+    let mut sent = Vec::new();
+    for _ in 0..3 {
+        sent.push(gateway.send(1, 1).await);
+    }
+    let second = stack.node(Cluster::Sessions, "sessions-1").await;
+    let last = gateway.send(1, 1).await;
+    until("everything arrives", async || {
+        gateway.cursor("s", 1) == Some(last)
+    })
+    .await;
+    let names = gateway.names("s");
+    assert_eq!(names[0], "READY");
+    assert_eq!(names[1..], ["MESSAGE_CREATE"; 4], "each once");
+    let served = second.health().await.red.requests_total;
+    assert!(served > 4, "each dispatch that is given out counts: {served}");
+
+    // Events that are not for it move its cursor all the same.
+    gateway.add_member(1, 3).await;
+    until("the gateway is told", async || {
+        gateway.cursor("s", 1) > Some(last)
+    })
+    .await;
+    gateway.stop().await;
+}

@@ -362,6 +362,20 @@ impl Receive<Sessions> for Gateway {
                 });
                 self.lost.notify_one();
             }
+            Push::Cursors {
+                session,
+                seq,
+                cursors,
+            } => self.with(session.as_str(), |client| {
+                // While it resumes, the frames before them wait.
+                if client.away || client.resuming || seq > client.seq {
+                    return;
+                }
+                for (guild, number) in cursors {
+                    let at = client.cursors.entry(guild).or_default();
+                    *at = number.max(*at);
+                }
+            }),
             Push::Ended { session, reason } => unreachable!("{session} ended: {reason}"),
         }
     }

@@ -12,7 +12,8 @@ use super::model::{Number, Values};
 /// The longest exact string that is indexed, in bytes; Lucene's limit of a term.
 pub const MAX_TERM: usize = 32_766;
 
-/// The path under which the names of a document's text fields are indexed.
+/// The path under which the names of a document's text fields are indexed, where no exact multi-field says the
+/// same: text has no column, so `exists` asks for this term or for the multi-field's column.
 pub static FIELD_NAMES: LazyLock<Arc<str>> = LazyLock::new(|| "_field_names".into());
 
 /// A JSON scalar.
@@ -68,6 +69,17 @@ pub fn add(field: &Field, scalar: Scalar<'_>, out: &mut Values) -> Result<(), Mi
     for sub in &field.subfields {
         add_one(sub, scalar, text.as_ref(), out)?;
     }
+    if field.kind == Kind::Text
+        && !field.unindexed
+        && let Some(text) = &text
+        && !field
+            .subfields
+            .iter()
+            .any(|sub| sub.witnesses() && sub.takes(text))
+    {
+        out.keyword
+            .push((Arc::clone(&FIELD_NAMES), Arc::clone(&field.path)));
+    }
     Ok(())
 }
 
@@ -83,17 +95,10 @@ fn add_one(
     let path = Arc::clone(&field.path);
     let text = || text.cloned().unwrap_or_else(|| scalar.text());
     match field.kind {
-        Kind::Text => {
-            // Text has no column, so `exists` asks this term instead.
-            out.keyword.push((Arc::clone(&FIELD_NAMES), Arc::clone(&path)));
-            out.text.push((path, text()));
-        }
+        Kind::Text => out.text.push((path, text())),
         Kind::Keyword | Kind::Flattened => {
             let text = text();
-            if field
-                .ignore_above
-                .is_some_and(|limit| text.len() > limit && text.chars().count() > limit)
-            {
+            if !field.takes(&text) {
                 return Ok(());
             }
             if text.len() > MAX_TERM {
@@ -232,10 +237,19 @@ mod tests {
         let mut out = Values::default();
         add(&Field::dynamic_string("message"), Scalar::Str("Hello"), &mut out).unwrap();
         assert_eq!(&*out.text[0].0, "message");
-        assert_eq!(&*out.keyword[1].0, "message.keyword");
+        assert_eq!(&*out.keyword[0].0, "message.keyword");
+        assert_eq!(
+            out.keyword.len(),
+            1,
+            "the multi-field's column says that there is a value"
+        );
         let long = "x".repeat(257);
         let mut out = Values::default();
         add(&Field::dynamic_string("message"), Scalar::Str(&long), &mut out).unwrap();
-        assert_eq!(out.keyword.len(), 1, "ignore_above leaves long strings out");
+        assert_eq!(
+            out.keyword,
+            [(Arc::clone(&FIELD_NAMES), "message".into())],
+            "ignore_above leaves long strings out, so their field is named instead"
+        );
     }
 }

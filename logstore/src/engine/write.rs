@@ -10,6 +10,7 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use bytes::Bytes;
+use tantivy::indexer::UserOperation;
 use tantivy::{Searcher, Term};
 use tracing::{error, info};
 
@@ -26,6 +27,13 @@ use crate::error::{ApiError, ApiResult};
 /// The longest id, in bytes.
 const MAX_ID: usize = 512;
 
+/// Operations given to tantivy at once. Each hand-over wakes an indexing thread, and its queue of 10,000 of them
+/// blocks when it is full; `flush_bytes` bounds what waits in it.
+const HANDED_OVER: usize = 64;
+
+/// Bytes of documents given to tantivy at once: it looks at its memory only between hand-overs.
+const HANDED_OVER_BYTES: usize = 128 << 10;
+
 /// A write as a client asks for it.
 #[derive(Debug, Clone)]
 pub struct Request {
@@ -41,7 +49,6 @@ pub struct Request {
 
 /// A write that passed its checks and waits for the log.
 struct Staged {
-    place: usize,
     id: Arc<str>,
     seq_no: u64,
     version: u64,
@@ -131,7 +138,7 @@ impl Index {
         let searcher = self.reader.searcher();
         // What earlier operations of this batch did to an id, which the version map does not know yet.
         let mut batch: HashMap<Arc<str>, (u64, u64, bool)> = HashMap::new();
-        for (place, op) in ops.into_iter().enumerate() {
+        for op in ops {
             let op = match op {
                 Ok(op) => op,
                 Err(error) => {
@@ -185,7 +192,6 @@ impl Index {
                 done,
             }));
             staged.push(Staged {
-                place,
                 id: op.id,
                 seq_no,
                 version,
@@ -255,28 +261,39 @@ impl Index {
                 versions.insert(Arc::clone(&item.id), entry);
             }
         }
+        let Some(tantivy) = &writer.tantivy else { return };
+        let fields = schema::fields();
+        let mut operations = Vec::with_capacity((HANDED_OVER + 1).min(2 * staged.len()));
+        let (mut bytes, mut handed_over) = (0, Ok(0));
         for item in staged {
-            let Some(tantivy) = &writer.tantivy else { continue };
             if item.replaces {
-                tantivy.delete_term(Term::from_field_text(schema::fields().id, &item.id));
+                let id = Term::from_field_text(fields.id, &item.id);
+                operations.push(UserOperation::Delete(id));
             }
-            let Some((source, values)) = item.document else {
-                continue;
-            };
-            let document = LogDocument {
-                id: item.id,
-                seq_no: item.seq_no,
-                version: item.version,
-                source,
-                values,
-                fields: schema::fields(),
-            };
-            if let Err(error) = tantivy.add_document(document) {
-                error!(%error, labels.index = self.name, place = item.place, "indexing failed, the writer is reopened from the write-ahead log");
-                writer.tantivy = None;
-                metrics::gauge!("logstore_open_writers").decrement(1);
-                writer.replay_needed = true;
+            if let Some((source, values)) = item.document {
+                bytes += source.len();
+                operations.push(UserOperation::Add(LogDocument {
+                    id: item.id,
+                    seq_no: item.seq_no,
+                    version: item.version,
+                    source,
+                    values,
+                    fields,
+                }));
             }
+            if operations.len() >= HANDED_OVER || bytes >= HANDED_OVER_BYTES {
+                bytes = 0;
+                handed_over = tantivy.run(operations.drain(..));
+                if handed_over.is_err() {
+                    break;
+                }
+            }
+        }
+        if let Err(error) = handed_over.and_then(|_| tantivy.run(operations)) {
+            error!(%error, labels.index = self.name, "indexing failed, the writer is reopened from the write-ahead log");
+            writer.tantivy = None;
+            metrics::gauge!("logstore_open_writers").decrement(1);
+            writer.replay_needed = true;
         }
     }
 

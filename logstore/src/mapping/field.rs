@@ -125,6 +125,18 @@ impl Field {
         field
     }
 
+    /// Whether a text field with this multi-field has a value wherever this one has.
+    pub fn witnesses(&self) -> bool {
+        self.kind == Kind::Keyword && !self.unindexed
+    }
+
+    /// Whether an exact string is short enough to be indexed.
+    pub fn takes(&self, text: &str) -> bool {
+        // No string has more characters than bytes.
+        self.ignore_above
+            .is_none_or(|limit| text.len() <= limit || text.chars().count() <= limit)
+    }
+
     /// Whether this is the dedicated timestamp field.
     pub fn is_timestamp(&self) -> bool {
         self.kind == Kind::Date && &*self.path == TIMESTAMP

@@ -379,13 +379,21 @@ impl<'a> Lowering<'a> {
             .filter(|field| !field.unindexed)
             .map(|field| match field.column() {
                 Some(column) => Box::new(ExistsQuery::new(column, field.kind == Kind::Flattened)) as Boxed,
-                None => {
-                    let term = terms::string(self.fields.keyword, &FIELD_NAMES, &field.path);
-                    let query = TermQuery::new(term, IndexRecordOption::Basic);
-                    Box::new(ConstScoreQuery::new(Box::new(query), 1.0))
-                }
+                None => self.text_exists(field),
             })
             .collect())
+    }
+
+    /// A text field has a value where its name is indexed, or where an exact multi-field has one.
+    fn text_exists(&self, field: &Field) -> Boxed {
+        let name = terms::string(self.fields.keyword, &FIELD_NAMES, &field.path);
+        let named = Box::new(TermQuery::new(name, IndexRecordOption::Basic)) as Boxed;
+        let witnesses = field.subfields.iter().filter(|sub| sub.witnesses());
+        let columns = witnesses
+            .filter_map(|sub| sub.column())
+            .map(|column| Box::new(ExistsQuery::new(column, false)) as Boxed);
+        let either = any(std::iter::once(named).chain(columns).collect());
+        Box::new(ConstScoreQuery::new(either, 1.0))
     }
 
     fn boolean(&self, clauses: &Bool) -> ApiResult<Boxed> {

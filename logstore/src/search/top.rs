@@ -73,6 +73,7 @@ pub struct SegmentTop {
 
 /// A hit in the heap; the greatest is the worst.
 struct Entry {
+    /// One for each key, then the order of arrival: documents of a merged segment are not in that order.
     keys: Box<[u64]>,
     doc: DocId,
     score: Score,
@@ -91,7 +92,7 @@ impl PartialOrd for Entry {
 }
 impl Ord for Entry {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.keys.cmp(&other.keys).then(self.doc.cmp(&other.doc))
+        self.keys.cmp(&other.keys)
     }
 }
 
@@ -245,7 +246,7 @@ impl Collector for TopHits {
         Ok(SegmentTop {
             ord,
             keys: Arc::clone(&self.keys),
-            scratch: vec![0; readers.len()],
+            scratch: vec![0; readers.len() + 1],
             readers,
             missing,
             after,
@@ -318,14 +319,19 @@ impl SegmentCollector for SegmentTop {
                 return;
             }
         }
-        if self.after.as_ref().is_some_and(|after| self.scratch <= *after) {
+        let keys = self.readers.len();
+        if self
+            .after
+            .as_ref()
+            .is_some_and(|after| self.scratch[..keys] <= **after)
+        {
             return;
         }
+        self.scratch[keys] = self.seq_no.first(doc).unwrap_or_default();
         if full {
             let Some(mut worst) = self.heap.peek_mut() else {
                 return;
             };
-            // Documents come in order of their number, so at equal keys the earlier one stays.
             if *self.scratch < *worst.keys {
                 worst.keys.copy_from_slice(&self.scratch);
                 worst.doc = doc;
@@ -348,28 +354,28 @@ impl SegmentCollector for SegmentTop {
             missing,
             ord,
             scores,
-            seq_no,
             ..
         } = self;
         heap.into_iter()
             .map(|entry| {
-                let values = entry
-                    .keys
+                let values = keys
                     .iter()
+                    .zip(&readers)
                     .enumerate()
-                    .map(|(place, raw)| {
-                        let (key, column) = &keys[place];
-                        if *raw == missing[place] {
+                    .map(|(place, ((key, column), reader))| {
+                        let raw = entry.keys[place];
+                        // Every document has arrived: the first one's number is not taken for a missing one.
+                        if raw == missing[place] && !matches!(reader, Reader::Arrival(_)) {
                             key.missing(column)
                         } else {
-                            readers[place].value(oriented(*raw, key.descending))
+                            reader.value(oriented(raw, key.descending))
                         }
                     })
                     .collect();
                 Candidate {
                     values,
                     score: scores.then_some(entry.score),
-                    seq_no: seq_no.first(entry.doc).unwrap_or_default(),
+                    seq_no: entry.keys.last().copied().unwrap_or_default(),
                     address: DocAddress::new(ord, entry.doc),
                 }
             })

@@ -331,3 +331,82 @@ async fn url_parameters_search_and_sort() {
     );
     assert_eq!(answer["hits"]["total"]["value"], 2);
 }
+
+#[tokio::test]
+async fn ties_are_broken_by_arrival_in_both_directions_on_every_page() {
+    let server = Server::start().await;
+    let at = "2026-11-24T09:00:00Z";
+    // Several segments; the names say the order of arrival.
+    for part in 0..4 {
+        let documents: Vec<(String, Value)> = (0..5)
+            .map(|n| {
+                (
+                    format!("{:02}", part * 5 + n),
+                    json!({"@timestamp": at, "part": part}),
+                )
+            })
+            .collect();
+        let documents: Vec<(&str, Value)> = documents
+            .iter()
+            .map(|(id, document)| (id.as_str(), document.clone()))
+            .collect();
+        server.index("logs", &documents).await;
+    }
+    let arrived: Vec<String> = (0..20).map(|n| format!("{n:02}")).collect();
+    let newest: Vec<String> = arrived.iter().rev().cloned().collect();
+    for (sort, expected) in [
+        (json!([{"@timestamp": "desc"}, {"_doc": "desc"}]), &newest),
+        (json!([{"@timestamp": "desc"}, {"_seq_no": "desc"}]), &newest),
+        (json!([{"@timestamp": "desc"}, {"_doc": "asc"}]), &arrived),
+        (json!([{"_seq_no": {"order": "desc"}}]), &newest),
+        (json!([{"_seq_no": "asc"}]), &arrived),
+        (json!([{"_doc": "desc"}]), &newest),
+        (json!(["_doc"]), &arrived),
+        (json!([{"@timestamp": "desc"}]), &arrived),
+    ] {
+        let mut paged = Vec::new();
+        for from in (0..20).step_by(3) {
+            paged.extend(
+                server
+                    .ids("logs", json!({"sort": sort, "from": from, "size": 3}))
+                    .await,
+            );
+        }
+        assert_eq!(&paged, expected, "pages of {sort}");
+        if sort.to_string().contains("_doc") || sort.to_string().contains("_seq_no") {
+            let mut continued = Vec::new();
+            let mut body = json!({"sort": sort, "size": 6});
+            loop {
+                let page = server.search("logs", body.clone()).await;
+                let hits = page["hits"]["hits"].as_array().unwrap();
+                let Some(last) = hits.last() else { break };
+                body["search_after"] = last["sort"].clone();
+                continued.extend(hits.iter().map(|hit| hit["_id"].as_str().unwrap().to_owned()));
+            }
+            assert_eq!(&continued, expected, "continued {sort}");
+        }
+    }
+    let first = server
+        .search("logs", json!({"sort": [{"_doc": "desc"}], "from": 19}))
+        .await;
+    assert_eq!(first["hits"]["hits"][0]["sort"], json!([0]));
+}
+
+#[tokio::test]
+async fn a_text_field_exists_however_long_its_value_is() {
+    let server = Server::start().await;
+    server
+        .index(
+            "logs",
+            &[
+                ("short", json!({"message": "hello"})),
+                ("long", json!({"message": "x ".repeat(300)})),
+                ("none", json!({"other": 1})),
+            ],
+        )
+        .await;
+    assert_eq!(
+        matching(&server, json!({"exists": {"field": "message"}})).await,
+        ["long", "short"]
+    );
+}

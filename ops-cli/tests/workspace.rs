@@ -142,5 +142,9 @@ fn every_punt_configuration_that_we_ship_is_accepted() {
         .arg(root().join("deploy/punt.toml"))
         .output()
         .expect("punt is built: `cargo build --release --workspace` comes first");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }

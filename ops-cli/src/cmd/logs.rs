@@ -109,7 +109,7 @@ impl Logs {
         };
         let body = json!({
             "size": size,
-            "sort": [{"@timestamp": {"order": "desc"}}],
+            "sort": [{"@timestamp": {"order": "desc"}}, {"_doc": {"order": "desc"}}],
             "query": self.query(from),
         });
         let found = elastic.search(INDEX, &body).await.map_err(store_failure)?;

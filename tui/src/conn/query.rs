@@ -18,7 +18,7 @@ pub fn search_body(query: &LogQuery, now: Timestamp, newest: Option<Timestamp>) 
     }
     json!({
         "size": query.page,
-        "sort": [{"@timestamp": {"order": "desc"}}],
+        "sort": [{"@timestamp": {"order": "desc"}}, {"_doc": {"order": "desc"}}],
         "query": {"bool": {"filter": filters(query, json!({"gte": from.to_string()}))}},
     })
 }

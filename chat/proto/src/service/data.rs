@@ -3,7 +3,6 @@
 //! Messages are rows keyed ((channel, bucket), message id descending), bucket = 10 days; durable events are rows
 //! keyed ((guild, bucket), number). [`Request::Append`] writes both in one batch.
 
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::{NoPush, Service};
@@ -257,6 +256,3 @@ pub struct NewAccount {
     /// SHA-256 of the token's text: tokens are never stored.
     pub token_sha256: [u8; 32],
 }
-
-/// Raw row bytes, for stores that keep payloads opaque.
-pub type Row = Bytes;

@@ -139,7 +139,7 @@ pub struct NewMessage {
     pub nonce: Option<String>,
     /// Whether the nonce makes it safe to repeat.
     pub enforce_nonce: bool,
-    /// Embeds and the like as the client sent them, a JSON array text per field, passed through.
+    /// Spoken aloud.
     pub tts: bool,
     /// The message it replies to.
     pub reply_to: Option<MessageId>,

@@ -14,6 +14,6 @@ mod leash;
 mod running;
 mod search;
 
-pub use install::install;
+pub use install::{artifact, install};
 pub use kind::Kind;
 pub use running::{Running, Settings, start};

@@ -38,6 +38,8 @@ enum Command {
     Run(cmd::run::Arguments),
     /// Checks a configuration file and reports all of its faults.
     Check(cmd::check::Arguments),
+    /// Sends dead letters again, and keeps those that are refused again.
+    Replay(cmd::replay::Arguments),
     /// Shows the counters of a running punt.
     Stats(cmd::stats::Arguments),
     /// Shows events as they pass through a running punt.
@@ -64,12 +66,15 @@ const EXAMPLE: &str = r#"A configuration that is enough to start with:
   url = "http://127.0.0.1:9200"
   index = "guildwatch-%Y.%m.%d"
 
+Sinks are of type elasticsearch, file, http, loki or stdout. Dead letters are sent again by `punt replay`.
+
 Exit codes: 0 ok, 1 failed, 2 wrong usage, 78 faulty configuration."#;
 
 fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Run(arguments) => cmd::run::run(&arguments),
         Command::Check(arguments) => cmd::check::run(&arguments),
+        Command::Replay(arguments) => cmd::replay::run(&arguments),
         Command::Stats(arguments) => cmd::stats::run(&arguments),
         Command::Tail(arguments) => cmd::tail::run(arguments),
     }

@@ -51,9 +51,7 @@ fn parse(text: &str) -> Result<Config, BTreeSet<(usize, String)>> {
     let mut top = table.into_inner();
     let sources = collect.named::<SourceConfig>(&mut top, "sources", SourceConfig::faults);
     let routes = collect.named::<RouteConfig>(&mut top, "routes", |_| Vec::new());
-    let sinks = collect.named::<SinkConfig>(&mut top, "sinks", |sink| match sink {
-        SinkConfig::Elasticsearch(sink) => sink.faults(),
-    });
+    let sinks = collect.named::<SinkConfig>(&mut top, "sinks", SinkConfig::faults);
     let process: Option<ProcessConfig> = collect.table("", Spanned::new(whole, DeValue::Table(top)));
     if sources.is_empty() && collect.faults.is_empty() {
         collect.fault(None, "there is no source: add a [sources.NAME] table".to_owned());

@@ -19,7 +19,11 @@ use serde::Deserialize;
 pub(crate) use file::load;
 pub(crate) use index::IndexPattern;
 pub(crate) use route::RouteConfig;
-pub(crate) use sink::{ElasticsearchConfig, Fsync, Operation, SinkConfig, WhenFull};
+pub(crate) use sink::{
+    BufferKind, Concurrency, DeliveryConfig, ElasticsearchConfig, Encoding, FileSinkConfig, Fsync,
+    HttpEncoding, HttpSinkConfig, LokiConfig, LokiLine, Operation, Retention, RetentionBy, SinkConfig,
+    TargetConfig, WhenFull,
+};
 pub(crate) use source::{
     ClientIndex, FileConfig, FileFormat, HttpAuth, HttpConfig, HttpFormat, HttpIds, SourceConfig,
     SpoolConfig, SyslogConfig, TlsConfig,

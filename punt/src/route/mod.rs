@@ -2,8 +2,9 @@
 
 mod matching;
 mod outlet;
+mod settle;
 mod stage;
 
 pub(crate) use matching::{Condition, Routes};
-pub(crate) use outlet::Outlet;
+pub(crate) use outlet::{Outlet, Store};
 pub(crate) use stage::Stage;

@@ -2,16 +2,21 @@
 //! tells the sources once they are durable.
 //!
 //! One write and one sync serve many batches. It ends when every source has dropped its end of the queue.
+//!
+//! A full buffer that blocks holds the sources: that is back-pressure. It does not hold what the other sinks have
+//! already been given: their buffers are written before anybody waits, and they go on delivering.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use tokio::runtime::Handle;
+use tokio::sync::Notify;
 use tokio::sync::mpsc::Receiver;
-use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use super::outlet::Flushed;
+use super::settle::Settle;
 use super::{Outlet, Routes};
 use crate::buffer::now_ms;
 use crate::config::Fsync;
@@ -36,14 +41,29 @@ pub(crate) struct Stage {
     pub(crate) fsync: Fsync,
     /// Cancelled when the grace period is over: wait for no room any more.
     pub(crate) abandon: CancellationToken,
+    /// Rung when a buffer in memory has delivered events.
+    pub(crate) delivered: Arc<Notify>,
 }
 
 /// What was written and may not be on stable storage yet.
 struct Pending {
     acknowledge: Vec<Acknowledge>,
     since: Instant,
+    /// What is synced, and waits for buffers in memory.
+    settle: Settle,
     /// Something was given up. An acknowledgement speaks for all batches before it, so none may follow.
     gap: bool,
+}
+
+/// What the stage is to do.
+enum Next {
+    Batch(Batch),
+    /// What was written has waited long enough.
+    Sync,
+    /// A buffer in memory has delivered something.
+    Delivered,
+    /// No source is left.
+    Ended,
 }
 
 // === impl Stage ===
@@ -54,28 +74,30 @@ impl Stage {
         let mut pending = Pending {
             acknowledge: Vec::new(),
             since: Instant::now(),
+            settle: Settle::default(),
             gap: false,
         };
         loop {
-            let batch = if pending.acknowledge.is_empty() {
-                runtime.block_on(self.queue.recv())
-            } else {
-                let left = SYNC_EVERY.saturating_sub(pending.since.elapsed());
-                match runtime.block_on(async { timeout(left, self.queue.recv()).await }) {
-                    Ok(batch) => batch,
-                    Err(_) => {
-                        self.sync(&mut pending)?;
-                        continue;
-                    }
+            let batch = match runtime.block_on(self.next(&pending)) {
+                Next::Batch(batch) => batch,
+                Next::Ended => break,
+                Next::Sync => {
+                    self.sync(&mut pending)?;
+                    continue;
+                }
+                Next::Delivered => {
+                    pending.settle.settle();
+                    continue;
                 }
             };
-            let Some(batch) = batch else { break };
             self.take(batch, runtime, &mut pending);
             let due = match self.fsync {
                 Fsync::Always => true,
                 Fsync::Interval => pending.since.elapsed() >= SYNC_EVERY,
                 Fsync::Never => {
-                    pending.acknowledge.drain(..).for_each(Acknowledge::durable);
+                    pending
+                        .settle
+                        .push(std::mem::take(&mut pending.acknowledge), &self.outlets);
                     false
                 }
             };
@@ -83,7 +105,38 @@ impl Stage {
                 self.sync(&mut pending)?;
             }
         }
-        self.sync(&mut pending)
+        self.sync(&mut pending)?;
+        // Closes the buffers: sinks send what is there. Sources still wait to hear of what was in memory.
+        self.outlets.clear();
+        while !pending.settle.is_empty() {
+            let news = runtime.block_on(async {
+                tokio::select! {
+                    () = self.delivered.notified() => true,
+                    () = self.abandon.cancelled() => false,
+                }
+            });
+            if !news {
+                break;
+            }
+            pending.settle.settle();
+        }
+        Ok(())
+    }
+
+    /// Waits for something to do.
+    async fn next(&mut self, pending: &Pending) -> Next {
+        let sync = async {
+            match pending.acknowledge.is_empty() {
+                true => std::future::pending().await,
+                false => tokio::time::sleep(SYNC_EVERY.saturating_sub(pending.since.elapsed())).await,
+            }
+        };
+        tokio::select! {
+            biased;
+            batch = self.queue.recv() => batch.map_or(Next::Ended, Next::Batch),
+            () = sync => Next::Sync,
+            () = self.delivered.notified(), if !pending.settle.is_empty() => Next::Delivered,
+        }
     }
 
     /// Takes this batch and those that wait behind it.
@@ -103,9 +156,8 @@ impl Stage {
                 None
             };
         }
-        for outlet in &mut self.outlets {
-            kept &= outlet.flush(runtime, &self.abandon);
-        }
+        kept &= self.flush(runtime);
+        pending.settle.settle();
         // The sources must read these again: what they have not checkpointed is not lost.
         pending.gap |= !kept;
         if pending.gap {
@@ -130,16 +182,36 @@ impl Stage {
             if watched {
                 self.tap.offer(event.document);
             }
+            let mut full = false;
             for (number, outlet) in self.outlets.iter_mut().enumerate() {
                 if sinks & 1 << number != 0 {
                     outlet.add(event, now_ms);
-                    if outlet.is_full() {
-                        kept &= outlet.flush(runtime, &self.abandon);
-                    }
+                    full |= outlet.is_full();
                 }
+            }
+            if full {
+                kept &= self.flush(runtime);
             }
         }
         kept
+    }
+
+    /// Writes what was added to every outlet: first where there is room, then where it has to be waited for.
+    /// False: some of it was given up.
+    fn flush(&mut self, runtime: &Handle) -> bool {
+        let mut stuck = false;
+        for outlet in &mut self.outlets {
+            stuck |= outlet.try_flush() == Flushed::Stuck;
+        }
+        if !stuck {
+            return true;
+        }
+        let abandon = &self.abandon;
+        let kept = self
+            .outlets
+            .iter_mut()
+            .map(|outlet| outlet.flush(runtime, abandon));
+        kept.fold(true, |all, kept| all & kept)
     }
 
     /// A failed sync is the end of this run: nobody knows what is on disk (the kernel may have dropped it, and
@@ -148,7 +220,9 @@ impl Stage {
         for outlet in &mut self.outlets {
             outlet.sync().context("syncing a buffer")?;
         }
-        pending.acknowledge.drain(..).for_each(Acknowledge::durable);
+        pending
+            .settle
+            .push(std::mem::take(&mut pending.acknowledge), &self.outlets);
         Ok(())
     }
 }

@@ -2,24 +2,23 @@
 
 use std::fs::File;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use lifecycle::Sockets;
 use punt_control::Kind;
-use punt_elastic::Elastic;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::running::{Running, Work};
 use crate::buffer;
-use crate::config::{Config, ElasticsearchConfig, Fsync, SinkConfig};
+use crate::config::{BufferKind, Config, Fsync, SinkConfig};
 use crate::event::Batch;
 use crate::meter::{Count, Meter, Meters};
-use crate::route::{Outlet, Routes, Stage};
-use crate::sink::elasticsearch::{DeadLetter, Delivery, Sender};
+use crate::route::{Outlet, Routes, Stage, Store};
+use crate::sink::{DeadLetter, Delivery, Pace, Sender, Target};
 use crate::source::{self, Intake};
 use crate::tap::Tap;
 
@@ -32,6 +31,9 @@ pub(crate) struct Topology {
     pub(crate) tap: Tap,
     pub(crate) running: Running,
 }
+
+/// Both ends of a buffer, and what is known of it.
+type Ends = (Store, buffer::Drain, Arc<buffer::Gauge>, Arc<Meter>);
 
 struct Builder<'a> {
     data: &'a Path,
@@ -76,12 +78,12 @@ pub(crate) fn build(
         }
     }
     let router = builder.meter(Kind::Router, "router", None);
+    let delivered = Arc::new(Notify::new());
     let mut outlets = Vec::new();
     for (name, sink) in &config.sinks {
-        let SinkConfig::Elasticsearch(sink) = sink;
         outlets.push(
             builder
-                .sink(name, sink)
+                .sink(name, sink, &delivered)
                 .with_context(|| format!("starting the sink {name:?}"))?,
         );
     }
@@ -95,6 +97,7 @@ pub(crate) fn build(
         tap: tap.clone(),
         fsync: strictest(&config.sinks),
         abandon,
+        delivered,
     };
     let runtime = tokio::runtime::Handle::current();
     builder
@@ -129,7 +132,9 @@ fn lock(data: &Path) -> anyhow::Result<File> {
 fn strictest(sinks: &[(String, SinkConfig)]) -> Fsync {
     let settings = sinks
         .iter()
-        .map(|(_, SinkConfig::Elasticsearch(sink))| sink.buffer.fsync);
+        .map(|(_, sink)| &sink.delivery.buffer)
+        .filter(|buffer| buffer.kind == BufferKind::Disk)
+        .map(|buffer| buffer.fsync);
     settings.fold(Fsync::Never, |strictest, next| match (strictest, next) {
         (Fsync::Always, _) | (_, Fsync::Always) => Fsync::Always,
         (Fsync::Interval, _) | (_, Fsync::Interval) => Fsync::Interval,
@@ -146,9 +151,43 @@ impl Builder<'_> {
         meter
     }
 
-    fn sink(&mut self, name: &str, config: &ElasticsearchConfig) -> anyhow::Result<Outlet> {
+    fn sink(&mut self, name: &str, config: &SinkConfig, delivered: &Arc<Notify>) -> anyhow::Result<Outlet> {
+        let (store, reader, gauge, meter) = match config.delivery.buffer.kind {
+            BufferKind::Disk => self.disk(name, config)?,
+            BufferKind::Memory => self.memory(name, config, delivered),
+        };
+        let delivery = &config.delivery;
+        let folder = self.data.join("dead-letter");
+        let (max, rotate) = (delivery.dead_letter_max_bytes, delivery.dead_letter_rotate_bytes);
+        let dead_letter = DeadLetter::open(&folder, name, max, rotate)
+            .with_context(|| format!("creating {}", folder.display()))?;
+        let target = Target::new(name, config)?;
+        let retry_max = Duration::from_millis(delivery.retry_max_ms);
+        let pace = Pace::new(delivery);
+        let sender = Sender {
+            config: delivery.clone(),
+            delivery: Arc::new(Delivery::new(
+                name,
+                target,
+                Arc::clone(&meter),
+                pace,
+                retry_max,
+                dead_letter,
+            )),
+            reader,
+            gauge: Arc::clone(&gauge),
+        };
+        self.running.spawn(name, Work::Sink, sender.run());
+        let (index, operation) = Target::action(config);
+        let when_full = delivery.buffer.when_full;
+        Ok(Outlet::new(
+            name, store, gauge, meter, when_full, index, operation,
+        ))
+    }
+
+    fn disk(&mut self, name: &str, config: &SinkConfig) -> anyhow::Result<Ends> {
         let folder = self.data.join("buffer").join(name);
-        let opened = buffer::open(&folder, config.buffer.max_bytes)
+        let opened = buffer::open(&folder, config.delivery.buffer.max_bytes())
             .with_context(|| format!("opening the buffer {}", folder.display()))?;
         let meter = self.meter(Kind::Sink, name, Some(Arc::clone(&opened.gauge)));
         meter.add(Count::Restored, opened.restored);
@@ -167,34 +206,23 @@ impl Builder<'_> {
             events = opened.restored,
             "buffer opened"
         );
-        let path = self.data.join("dead-letter").join(format!("{name}.ndjson"));
-        let dead_letter = DeadLetter::open(&path, config.dead_letter_max_bytes)
-            .with_context(|| format!("opening the dead-letter file {}", path.display()))?;
-        let engine =
-            Elastic::new(&config.url)?.with_timeout(Duration::from_millis(config.request_timeout_ms));
-        let sender = Sender {
-            config: config.clone(),
-            delivery: Arc::new(Delivery {
-                sink: name.to_owned(),
-                engine,
-                meter: Arc::clone(&meter),
-                retry_max: Duration::from_millis(config.retry_max_ms),
-                dead_letter: Mutex::new(dead_letter),
-                trouble: Mutex::new(None),
-                said_rejected: Mutex::new(None),
-            }),
-            reader: opened.reader,
-            gauge: Arc::clone(&opened.gauge),
+        let store = Store::Disk {
+            writer: opened.writer,
+            frames: Vec::new(),
         };
-        self.running.spawn(name, Work::Sink, sender.run());
-        Ok(Outlet::new(
-            name,
-            opened.writer,
-            opened.gauge,
-            meter,
-            config.buffer.when_full,
-            config.index.clone(),
-            config.op,
-        ))
+        Ok((store, buffer::Drain::Disk(opened.reader), opened.gauge, meter))
+    }
+
+    fn memory(&mut self, name: &str, config: &SinkConfig, delivered: &Arc<Notify>) -> Ends {
+        let gauge = Arc::new(buffer::Gauge::new(config.delivery.buffer.max_bytes()));
+        let meter = self.meter(Kind::Sink, name, Some(Arc::clone(&gauge)));
+        let (writer, reader) =
+            buffer::memory::open(Arc::clone(&gauge), Arc::clone(&meter), Arc::clone(delivered));
+        let store = Store::Memory {
+            writer,
+            payloads: Vec::new(),
+            ends: Vec::new(),
+        };
+        (store, buffer::Drain::Memory(reader), gauge, meter)
     }
 }

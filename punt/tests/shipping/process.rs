@@ -161,6 +161,10 @@ impl Punt {
         });
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn socket(&self) -> &Path {
         &self.socket
     }

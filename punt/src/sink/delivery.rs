@@ -4,11 +4,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use punt_elastic::{Elastic, Error, Rejection, Retry, Verdict};
+use punt_elastic::{Rejection, Retry, Verdict};
 use tracing::{error, info, warn};
 
 use super::backoff::Backoff;
 use super::dead_letter::DeadLetter;
+use super::failure::Failure;
+use super::pace::Pace;
+use super::target::Target;
 use crate::buffer::Payloads;
 use crate::meter::{Count, Meter};
 
@@ -18,24 +21,48 @@ const SMALL: usize = 200;
 /// How often rejected events are spoken of.
 const SAY_REJECTED_EVERY: Duration = Duration::from_secs(10);
 
+/// The longest pause that the other side can ask for (`Retry-After`).
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(300);
+
 /// What all deliveries of a sink share.
 #[derive(Debug)]
 pub(crate) struct Delivery {
-    pub(crate) sink: String,
-    pub(crate) engine: Elastic,
-    pub(crate) meter: Arc<Meter>,
-    pub(crate) retry_max: Duration,
-    pub(crate) dead_letter: Mutex<DeadLetter>,
-    /// The reason why the engine takes nothing at the moment: said once when it begins and once when it ends.
-    pub(crate) trouble: Mutex<Option<String>>,
+    sink: String,
+    pub(super) target: Target,
+    pub(super) meter: Arc<Meter>,
+    pub(super) pace: Pace,
+    retry_max: Duration,
+    dead_letter: Mutex<DeadLetter>,
+    /// The reason why the other side takes nothing at the moment: said once when it begins and once when it ends.
+    trouble: Mutex<Option<String>>,
     /// When a rejection was last spoken of.
-    pub(crate) said_rejected: Mutex<Option<Instant>>,
+    said_rejected: Mutex<Option<Instant>>,
 }
 
 // === impl Delivery ===
 
 impl Delivery {
-    /// Delivers the items. When it returns, each of them is in the engine, in the dead-letter file, or counted.
+    pub(crate) fn new(
+        sink: &str,
+        target: Target,
+        meter: Arc<Meter>,
+        pace: Pace,
+        retry_max: Duration,
+        dead_letter: DeadLetter,
+    ) -> Self {
+        Self {
+            sink: sink.to_owned(),
+            target,
+            meter,
+            pace,
+            retry_max,
+            dead_letter: Mutex::new(dead_letter),
+            trouble: Mutex::default(),
+            said_rejected: Mutex::default(),
+        }
+    }
+
+    /// Delivers the items. When it returns, each of them is with the other side, in the dead-letter file, or counted.
     /// It can be dropped at any time: what was not acknowledged is still in the buffer.
     pub(crate) async fn deliver(&self, items: Payloads) {
         // Pieces still to send; a request that is too large puts two smaller ones here.
@@ -47,10 +74,12 @@ impl Delivery {
             }
             self.meter.add(Count::Requests, 1);
             self.meter.add(Count::Sent, piece.len() as u64);
-            match self.engine.bulk(piece.joined(), piece.len()).await {
+            let begun = Instant::now();
+            match self.target.send(&piece).await {
                 Ok(verdicts) => {
                     self.end_trouble();
                     let again = self.judge(piece, verdicts).await;
+                    self.pace.observe(begun.elapsed(), !again.is_empty());
                     if again.is_empty() {
                         backoff = Backoff::new(self.retry_max);
                     } else {
@@ -59,20 +88,21 @@ impl Delivery {
                         tokio::time::sleep(backoff.pause()).await;
                     }
                 }
-                Err(error) => {
+                Err(failure) => {
                     self.meter.add(Count::FailedRequests, 1);
-                    if error.retry() == Retry::Smaller {
-                        self.halve(piece, &error, &mut pieces).await;
+                    self.pace.observe(begun.elapsed(), failure.is_overload());
+                    if failure.retry == Retry::Smaller {
+                        self.halve(piece, &failure, &mut pieces).await;
                         continue;
                     }
-                    self.begin_trouble(&error);
+                    self.begin_trouble(&failure);
                     let mut pause = backoff.pause();
-                    if let Retry::After(after) = error.retry() {
-                        pause = pause.max(after).min(self.retry_max);
+                    if let Retry::After(after) = failure.retry {
+                        pause = pause.max(after.min(RETRY_AFTER_MAX));
                     }
                     tokio::time::sleep(pause).await;
                     self.meter.add(Count::Retried, piece.len() as u64);
-                    if error.timed_out() && piece.len() > SMALL {
+                    if failure.timed_out && piece.len() > SMALL {
                         // Perhaps it is only too much for the time limit; then it would be so for ever.
                         let mut piece = piece;
                         let rest = piece.split_off(piece.len() / 2);
@@ -85,7 +115,7 @@ impl Delivery {
         }
     }
 
-    /// Whether the engine takes nothing at the moment.
+    /// Whether the other side takes nothing at the moment.
     pub(crate) fn is_in_trouble(&self) -> bool {
         self.trouble
             .lock()
@@ -110,7 +140,7 @@ impl Delivery {
         piece.select(&again)
     }
 
-    async fn halve(&self, mut piece: Payloads, error: &Error, pieces: &mut Vec<Payloads>) {
+    async fn halve(&self, mut piece: Payloads, failure: &Failure, pieces: &mut Vec<Payloads>) {
         if piece.len() > 1 {
             let rest = piece.split_off(piece.len() / 2);
             self.meter.add(Count::Retried, (piece.len() + rest.len()) as u64);
@@ -118,9 +148,9 @@ impl Delivery {
             return;
         }
         let rejection = Rejection {
-            status: error.status().unwrap_or_default(),
+            status: failure.status,
             kind: "request_refused".to_owned(),
-            reason: error.to_string(),
+            reason: failure.reason.clone(),
         };
         self.bury(vec![(piece.payload(0), rejection)]).await;
     }
@@ -176,21 +206,25 @@ impl Delivery {
             error.type = first.kind,
             error.message = first.reason,
             http.response.status_code = first.status,
-            "the engine refuses events, they go to the dead-letter file"
+            "events are refused, they go to the dead-letter file"
         );
     }
 
-    fn begin_trouble(&self, error: &Error) {
+    fn begin_trouble(&self, failure: &Failure) {
         let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
         if trouble.is_none() {
+            let message = match failure.denied {
+                true => "we are not let in, events stay in the buffer until we are: check the sink's auth",
+                false => "nothing is taken, events stay in the buffer",
+            };
             warn!(
                 event.action = "engine-lost",
                 labels.sink = self.sink,
-                %error,
-                "the engine takes nothing, events stay in the buffer"
+                error = %failure,
+                "{message}"
             );
         }
-        *trouble = Some(error.to_string());
+        *trouble = Some(failure.reason.clone());
     }
 
     fn end_trouble(&self) {
@@ -199,7 +233,7 @@ impl Delivery {
             info!(
                 event.action = "engine-found",
                 labels.sink = self.sink,
-                "the engine takes events again"
+                "events are taken again"
             );
         }
     }

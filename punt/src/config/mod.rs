@@ -9,6 +9,7 @@ mod index;
 mod route;
 mod sink;
 mod source;
+mod when;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -28,6 +29,7 @@ pub(crate) use source::{
     ClientIndex, FileConfig, FileFormat, HttpAuth, HttpConfig, HttpFormat, HttpIds, SourceConfig,
     SpoolConfig, SyslogConfig, TlsConfig,
 };
+pub(crate) use when::When;
 
 /// A valid configuration.
 #[derive(Debug)]

@@ -5,6 +5,6 @@ mod outlet;
 mod settle;
 mod stage;
 
-pub(crate) use matching::{Condition, Routes};
+pub(crate) use matching::Routes;
 pub(crate) use outlet::{Outlet, Store};
 pub(crate) use stage::Stage;

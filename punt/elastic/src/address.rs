@@ -24,6 +24,8 @@ const UNSAFE: &AsciiSet = &CONTROLS
 /// Where a server is.
 #[derive(Debug, Clone)]
 pub(crate) struct Address {
+    /// `http://host:port/prefix`, as configured.
+    given: String,
     /// `http://host:port/prefix/`, always with the last slash.
     base: String,
     /// `Basic …`, from a user and password in the URL.
@@ -57,8 +59,10 @@ impl Address {
         }
         let scheme = if https { "https" } else { "http" };
         let slash = if uri.path().ends_with('/') { "" } else { "/" };
+        let given = format!("{scheme}://{host}{}", uri.path());
         Ok(Self {
-            base: format!("{scheme}://{host}{}{slash}", uri.path()),
+            base: format!("{given}{slash}"),
+            given,
             authorization: user.map(basic_of_url),
             https,
         })
@@ -66,7 +70,10 @@ impl Address {
 
     /// The address of a path below, which has no leading slash. An empty path is the address as configured.
     pub(crate) fn join(&self, path: &str) -> Result<Uri, Error> {
-        let whole = format!("{}{}", self.base, utf8_percent_encode(path, UNSAFE));
+        let whole = match path {
+            "" => self.given.clone(),
+            path => format!("{}{}", self.base, utf8_percent_encode(path, UNSAFE)),
+        };
         whole.parse().map_err(|_| Error::Address {
             url: whole.clone(),
             reason: "it is no URL".to_owned(),
@@ -126,6 +133,13 @@ mod tests {
             ("a b/{x}", "http://engine:9200/a%20b/%7Bx%7D"),
         ] {
             assert_eq!(address.join(path).unwrap().to_string(), whole);
+        }
+    }
+
+    #[test]
+    fn the_address_itself_is_used_as_configured() {
+        for url in ["http://a:1/ingest", "http://a:1/ingest/", "http://a:1/"] {
+            assert_eq!(Address::parse(url).unwrap().join("").unwrap().to_string(), url);
         }
     }
 

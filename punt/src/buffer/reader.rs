@@ -1,6 +1,6 @@
 //! The reading end of a buffer.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
@@ -136,7 +136,10 @@ impl Reader {
             let path = segment::path(&self.folder, old.segment);
             let rest = match segment::census(&path, old.offset, false) {
                 Ok(rest) => rest,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => segment::Census::default(),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    self.next_segment(written)?;
+                    continue;
+                }
                 Err(error) => return Err(error),
             };
             dropped += rest.events;
@@ -147,10 +150,15 @@ impl Reader {
                 // Nothing is on its way.
                 self.acknowledged = self.at;
                 self.persist()?;
-            } else if old.offset == 0 && self.acknowledged.segment < old.segment {
+            } else if old.offset == 0 {
                 // Nothing of it was ever read: the file can go before those in front of it.
                 std::fs::remove_file(&path)?;
                 self.gauge.bytes.fetch_sub(rest.file_bytes, Relaxed);
+            } else {
+                // What is on its way stands before that place.
+                OpenOptions::new().write(true).open(&path)?.set_len(old.offset)?;
+                let freed = rest.file_bytes.saturating_sub(old.offset);
+                self.gauge.bytes.fetch_sub(freed, Relaxed);
             }
         }
         self.gauge.space.notify_waiters();

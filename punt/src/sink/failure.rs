@@ -35,9 +35,9 @@ impl Failure {
         }
     }
 
-    /// The other side has too much to do: fewer requests at once would help.
+    /// The other side has too much to do, or is not there: fewer requests at once would help, more would not.
     pub(crate) fn is_overload(&self) -> bool {
-        self.timed_out || matches!(self.status, 408 | 425 | 429 | 502..=504)
+        self.timed_out || self.unreachable || matches!(self.status, 408 | 425 | 429 | 502..=504)
     }
 
     /// This server is of no use now, and another may be.

@@ -9,6 +9,7 @@
 //! crash is cut off at the next start. What was written and not yet acknowledged when punt was killed is written
 //! again: a file, unlike an engine, does not know ids.
 
+use std::borrow::Cow;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
@@ -17,7 +18,8 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
 use jiff::Timestamp;
-use punt_elastic::Verdict;
+use punt_elastic::{Rejection, Verdict};
+use serde::Deserialize;
 use tracing::info;
 
 use super::failure::Failure;
@@ -25,7 +27,6 @@ use super::item::Item;
 use super::target::all_stored;
 use crate::buffer::Payloads;
 use crate::config::{Encoding, FileSinkConfig};
-use crate::event::field;
 
 /// How far back the end of a file is searched for its last whole line, at a time.
 const CHUNK: u64 = 64 << 10;
@@ -38,6 +39,13 @@ const ASIDE: &str = "%Y%m%dT%H%M%S%6fZ";
 pub(crate) struct FileTarget {
     config: FileSinkConfig,
     open: Mutex<Open>,
+}
+
+/// What of a document is the line of a text file.
+#[derive(Deserialize)]
+struct Message<'a> {
+    #[serde(borrow)]
+    message: Cow<'a, str>,
 }
 
 #[derive(Debug)]
@@ -59,17 +67,50 @@ impl FileTarget {
     }
 
     pub(super) fn send(&self, items: &Payloads) -> Result<Vec<Verdict>, Failure> {
-        let mut lines = Vec::with_capacity(items.bytes());
-        items
-            .iter()
-            .for_each(|payload| encode(&mut lines, payload, self.config.encoding));
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        tokio::task::block_in_place(|| self.write(&mut open, &lines))
-            .map(|()| all_stored(items))
-            .map_err(|error| Failure::here(format!("cannot write {}: {error}", self.config.path.display())))
+        let written = tokio::task::block_in_place(|| self.write(&mut open, items));
+        match written {
+            (_, Ok(())) => Ok(all_stored(items)),
+            (0, Err(error)) => Err(Failure::here(format!(
+                "cannot write {}: {error}",
+                self.config.path.display()
+            ))),
+            // Those before are in a full file already, and must not be written again.
+            (count, Err(error)) => Ok((0..items.len())
+                .map(|number| match number < count {
+                    true => Verdict::Stored,
+                    false => Verdict::Retry(Rejection {
+                        status: 0,
+                        kind: "io_error".to_owned(),
+                        reason: error.to_string(),
+                    }),
+                })
+                .collect()),
+        }
     }
 
-    fn write(&self, open: &mut Open, lines: &[u8]) -> io::Result<()> {
+    /// Writes the items, in as many files as they fill; gives how many are written.
+    fn write(&self, open: &mut Open, items: &Payloads) -> (usize, io::Result<()>) {
+        let mut lines = Vec::with_capacity(items.bytes());
+        let (mut done, mut pending) = (0, 0);
+        for payload in items.iter() {
+            let start = lines.len();
+            encode(&mut lines, payload, self.config.encoding);
+            let limit = self.config.rotate_bytes;
+            if limit > 0 && start > 0 && open.bytes + lines.len() as u64 > limit {
+                let next = lines.split_off(start);
+                if let Err(error) = self.append(open, &lines) {
+                    return (done, Err(error));
+                }
+                done += pending;
+                (lines, pending) = (next, 0);
+            }
+            pending += 1;
+        }
+        (done, self.append(open, &lines))
+    }
+
+    fn append(&self, open: &mut Open, lines: &[u8]) -> io::Result<()> {
         let config = &self.config;
         let full = config.rotate_bytes > 0 && open.bytes + lines.len() as u64 > config.rotate_bytes;
         let age = open.since.elapsed().unwrap_or_default();
@@ -143,10 +184,11 @@ pub(super) fn encode(out: &mut Vec<u8>, payload: &[u8], encoding: Encoding) {
     let document = Item::read(payload).document;
     let message = match encoding {
         Encoding::Json => None,
-        Encoding::Text => field(document, "message"),
+        // A message that is no text is none.
+        Encoding::Text => serde_json::from_slice::<Message<'_>>(document).ok(),
     };
     match message {
-        Some(message) => out.extend_from_slice(message.as_bytes()),
+        Some(Message { message }) => out.extend_from_slice(message.as_bytes()),
         None => out.extend_from_slice(document),
     }
     out.push(b'\n');

@@ -125,7 +125,9 @@ fn a_full_buffer_drops_the_newest_or_the_oldest_and_counts_them() {
             let punt = site.start();
             let count = 3 * MESSAGES;
             send_in_background(&punt, 0, count).join().expect("sent");
-            punt.wait_for_counter("source", "received", count as u64);
+            until(&format!("{kind} {when}: all are received"), || {
+                (punt.counter("source", "received") == count as u64).then_some(())
+            });
             let lost = until("each event is buffered or counted", || {
                 let sink = sink(&punt, "logs");
                 let lost = number(&sink["dropped"][reason]);

@@ -53,7 +53,8 @@ fn several_addresses_share_the_load() {
             format!("http://{address}")
         })
         .collect();
-    let _punt = deliver(&site(&urls, "batch_events = 50"), &store);
+    let site = site(&urls, "batch_events = 50");
+    let _punt = deliver(&site, &store);
     assert!(counts.iter().all(|count| count.load(SeqCst) > 5), "{counts:?}");
 }
 
@@ -77,7 +78,8 @@ fn an_address_that_fails_is_passed_over_and_taken_up_again() {
         format!("http://{}", reserve()),
         format!("http://{steady}"),
     ];
-    let punt = deliver(&site(&urls, "batch_events = 200"), &store);
+    let site = site(&urls, "batch_events = 200");
+    let punt = deliver(&site, &store);
     assert_eq!(
         punt.counter("sink", "failed_requests"),
         0,
@@ -239,18 +241,16 @@ fn events_go_over_tls_to_whom_we_trust_and_to_nobody_else() {
     punt.wait_for_log("events stay in the buffer");
     assert_eq!(store.count(), 0);
     punt.kill();
-    let _punt = deliver(
-        &tls_site(address, &authority, "tls = { ca_file = \"ROOT/ca.pem\" }"),
-        &store,
-    );
+    let site = tls_site(address, &authority, "tls = { ca_file = \"ROOT/ca.pem\" }");
+    let _punt = deliver(&site, &store);
 
-    let (blind, serving) = (Store::default(), store);
-    let other = blind.clone();
+    let blind = Store::default();
+    let serving = blind.clone();
     let address = serve_at(localhost, Some(authority.server(false)), move |request| {
-        drop(serving.count());
-        other.answer(request, &modern(), stored)
+        serving.answer(request, &modern(), stored)
     });
-    let _punt = deliver(&tls_site(address, &authority, "tls = { verify = false }"), &blind);
+    let site = tls_site(address, &authority, "tls = { verify = false }");
+    let _punt = deliver(&site, &blind);
 }
 
 #[test]
@@ -262,5 +262,6 @@ fn a_server_that_wants_a_certificate_of_ours_gets_it() {
         serving.answer(request, &modern(), stored)
     });
     let tls = "tls = { ca_file = \"ROOT/ca.pem\", certificate_file = \"ROOT/client.pem\", key_file = \"ROOT/client.key\" }";
-    let _punt = deliver(&tls_site(address, &authority, tls), &store);
+    let site = tls_site(address, &authority, tls);
+    let _punt = deliver(&site, &store);
 }

@@ -38,6 +38,8 @@ enum Command {
     Run(cmd::run::Arguments),
     /// Checks a configuration file and reports all of its faults.
     Check(cmd::check::Arguments),
+    /// Has a running punt read its configuration again, and says what changed.
+    Reload(cmd::reload::Arguments),
     /// Shows the counters of a running punt.
     Stats(cmd::stats::Arguments),
     /// Shows events as they pass through a running punt.
@@ -70,6 +72,7 @@ fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Run(arguments) => cmd::run::run(&arguments),
         Command::Check(arguments) => cmd::check::run(&arguments),
+        Command::Reload(arguments) => cmd::reload::run(&arguments),
         Command::Stats(arguments) => cmd::stats::run(&arguments),
         Command::Tail(arguments) => cmd::tail::run(arguments),
     }

@@ -1,6 +1,7 @@
 //! The commands, one a file, and what they say on the terminal.
 
 pub(crate) mod check;
+pub(crate) mod reload;
 pub(crate) mod run;
 pub(crate) mod stats;
 mod table;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use punt_control::{Client, Filter, TailLine};
+use punt_control::{Answer, Client, Filter};
 
 use super::{complain, failed, say};
 
@@ -39,13 +39,13 @@ async fn follow(arguments: Arguments) -> anyhow::Result<()> {
         .await?;
     while let Some(line) = tail.next().await? {
         match line {
-            TailLine::Event(event) => {
+            Answer::Event(event) => {
                 if !say(&serde_json::to_string(&event).context("writing JSON")?) {
                     break;
                 }
             }
-            TailLine::Dropped(missed) => complain(&format!("({missed} events passed too fast to show)")),
-            TailLine::Stats(_) | TailLine::Error(_) => {}
+            Answer::Dropped(missed) => complain(&format!("({missed} events passed too fast to show)")),
+            Answer::Stats(_) | Answer::Reloaded(_) | Answer::Error(_) => {}
         }
     }
     Ok(())

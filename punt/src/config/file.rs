@@ -5,6 +5,7 @@ use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use serde::Deserialize as _;
 use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -48,7 +49,12 @@ fn parse(text: &str) -> Result<Config, BTreeSet<(usize, String)>> {
         return Err(collect.faults);
     }
     let whole = table.span();
-    let mut top = table.into_inner();
+    let whole_table = Spanned::new(whole.clone(), DeValue::Table(table.into_inner()));
+    let as_read = toml::Table::deserialize(toml::de::ValueDeserializer::from(whole_table.clone()));
+    let as_read = as_read.unwrap_or_default();
+    let DeValue::Table(mut top) = whole_table.into_inner() else {
+        return Err(collect.faults);
+    };
     let sources = collect.named::<SourceConfig>(&mut top, "sources", SourceConfig::faults);
     let routes = collect.named::<RouteConfig>(&mut top, "routes", |_| Vec::new());
     let sinks = collect.named::<SinkConfig>(&mut top, "sinks", |sink| match sink {
@@ -89,6 +95,7 @@ fn parse(text: &str) -> Result<Config, BTreeSet<(usize, String)>> {
                 .into_iter()
                 .map(|(name, _, config)| (name, config))
                 .collect(),
+            table: as_read,
         }),
         _ => Err(collect.faults),
     }

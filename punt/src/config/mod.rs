@@ -29,10 +29,12 @@ pub(crate) struct Config {
     pub(crate) sources: Vec<(String, SourceConfig)>,
     pub(crate) routes: Vec<(String, RouteConfig)>,
     pub(crate) sinks: Vec<(String, SinkConfig)>,
+    /// All of it as it was read, to see what a reload changes.
+    pub(crate) table: toml::Table,
 }
 
 /// The keys at the top of the file.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ProcessConfig {
     /// The folder of buffers, checkpoints and dead letters. One punt at a time uses it.

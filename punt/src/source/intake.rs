@@ -16,7 +16,12 @@ pub(crate) struct Intake {
     pub(crate) meter: Arc<Meter>,
     /// Bounded: when it is full, the source waits.
     pub(crate) queue: Sender<Batch>,
+    /// Cancelled when this source is to take nothing new: at the end of the process, or because a reload took it
+    /// out or put another in its place.
     pub(crate) stop: CancellationToken,
+    /// Cancelled at the end of the process only: until then, a replaced source reads the connections it has, as
+    /// nobody could tell their senders what of the last bytes was lost.
+    pub(crate) hang_up: CancellationToken,
     /// The folder for what the source must remember.
     pub(crate) checkpoints: PathBuf,
 }

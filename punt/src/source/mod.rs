@@ -6,6 +6,8 @@ mod intake;
 mod json;
 mod lines;
 pub(crate) mod spool;
+mod start;
 pub(crate) mod syslog;
 
 pub(crate) use intake::Intake;
+pub(crate) use start::{Task, start};

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use punt_syslog::{Framer, FramingCounts};
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -47,7 +47,7 @@ struct Connection {
 // === impl Tcp ===
 
 impl Tcp {
-    /// Accepts until the stop signal, then waits for the connections to hand on what they have.
+    /// Accepts until the stop signal, then waits for the connections to end, and to hand on what they have.
     pub(crate) async fn run(self) -> anyhow::Result<()> {
         let connections = TaskTracker::new();
         let slots = Arc::new(Semaphore::new(self.config.max_connections));
@@ -112,11 +112,18 @@ impl Tcp {
 impl Connection {
     async fn run(mut self, idle: Duration) -> io::Result<()> {
         let mut chunk = vec![0; CHUNK];
+        let mut replaced = false;
         let result = loop {
             let read = tokio::select! {
-                () = self.intake.stop.cancelled() => {
+                () = self.intake.hang_up.cancelled() => {
                     self.drain(&mut chunk).await;
                     break Ok(());
+                }
+                () = self.intake.stop.cancelled(), if !replaced => {
+                    replaced = true;
+                    // A sender that looks connects again, to the source that took over; the others are read on.
+                    drop(self.stream.shutdown().await);
+                    continue;
                 }
                 read = timeout(idle, self.stream.read(&mut chunk)) => read,
             };

@@ -30,7 +30,7 @@ pub(crate) struct Udp {
 }
 
 /// Binds a socket with a large receive buffer, which is what carries a burst.
-pub(crate) fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
+pub(crate) fn bind(address: SocketAddr) -> io::Result<std::net::UdpSocket> {
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
     // Best effort: with a small buffer punt still works, and the kernel drops sooner.
     drop(socket.set_recv_buffer_size(RECEIVE_BUFFER));
@@ -41,7 +41,7 @@ pub(crate) fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
             format!("cannot receive on {address} (UDP): {error}"),
         )
     })?;
-    UdpSocket::from_std(socket.into())
+    Ok(socket.into())
 }
 
 // === impl Udp ===

@@ -1,0 +1,115 @@
+//! What a new configuration changes, with everything made ready that can fail. Nothing that runs is touched.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use lifecycle::CancellationToken;
+use punt_control::Kind;
+
+use super::live::Topology;
+use super::sink::{self, Fresh, Prepared};
+use crate::config::Config;
+use crate::meter::Meter;
+use crate::source::{self, Intake, Task};
+
+/// What is to be done. Whatever is not named here stays as it is.
+#[derive(Default)]
+pub(super) struct Plan {
+    /// New sources, and those that take the place of one of the same name.
+    pub(super) sources: Vec<NewSource>,
+    pub(super) removed_sources: Vec<String>,
+    pub(super) fresh_sinks: Vec<Fresh>,
+    pub(super) changed_sinks: Vec<(String, Prepared)>,
+    pub(super) removed_sinks: Vec<String>,
+}
+
+/// A source that is ready to run.
+pub(super) struct NewSource {
+    pub(super) name: String,
+    pub(super) meter: Arc<Meter>,
+    pub(super) stop: CancellationToken,
+    pub(super) tasks: Vec<Task>,
+}
+
+// === impl Topology ===
+
+impl Topology {
+    /// Makes everything ready for `config`. An error leaves all as it was.
+    pub(super) async fn plan(&mut self, config: &Config) -> anyhow::Result<Plan> {
+        let mut plan = Plan::default();
+        // Sources first: their sockets are up whatever becomes of the rest.
+        for (name, source) in &config.sources {
+            if self.sources.contains_key(name) && self.is_same(config, "sources", name) {
+                continue;
+            }
+            let meter = self.meters.find(Kind::Source, name);
+            let meter = meter.unwrap_or_else(|| Meter::new(Kind::Source, name, None));
+            let Some(queue) = self.queue.clone() else {
+                bail!("punt is stopping");
+            };
+            let stop = self.stop.child_token();
+            let intake = Intake {
+                name: name.clone(),
+                meter: Arc::clone(&meter),
+                queue,
+                stop: stop.clone(),
+                hang_up: self.stop.clone(),
+                checkpoints: self.checkpoints.clone(),
+            };
+            let tasks = source::start(source, intake, self.sockets.owner(name))
+                .with_context(|| format!("starting the source {name:?}"))?;
+            plan.sources.push(NewSource {
+                name: name.clone(),
+                meter,
+                stop,
+                tasks,
+            });
+        }
+        for (name, sink) in &config.sinks {
+            let live = self.sinks.contains_key(name);
+            if live && self.is_same(config, "sinks", name) {
+                continue;
+            }
+            let context = || format!("starting the sink {name:?}");
+            let prepared = sink::prepare(name, sink, &self.data).with_context(context)?;
+            if live {
+                plan.changed_sinks.push((name.clone(), prepared));
+                continue;
+            }
+            // Two readers on one buffer would send everything twice.
+            if let Some(draining) = self.draining.remove(name) {
+                draining.end().await;
+            }
+            let fresh = prepared.open(&self.data).with_context(context)?;
+            plan.fresh_sinks.push(fresh);
+        }
+        plan.removed_sources = missing(self.sources.keys(), &config.sources);
+        plan.removed_sinks = missing(self.sinks.keys(), &config.sinks);
+        Ok(plan)
+    }
+
+    /// Whether the table of this component, and of all transforms that it names, is what it was.
+    fn is_same(&self, config: &Config, section: &str, name: &str) -> bool {
+        settings(&self.table, section, name) == settings(&config.table, section, name)
+    }
+}
+
+/// The tables that make up a component.
+fn settings<'t>(table: &'t toml::Table, section: &str, name: &str) -> Vec<Option<&'t toml::Value>> {
+    let of = |section: &str, name: &str| table.get(section)?.get(name);
+    let own = of(section, name);
+    let transforms = own
+        .and_then(|own| own.get("transforms")?.as_array())
+        .into_iter()
+        .flatten();
+    let transforms = transforms
+        .filter_map(toml::Value::as_str)
+        .map(|name| of("transforms", name));
+    std::iter::once(own).chain(transforms).collect()
+}
+
+fn missing<'a, T>(live: impl Iterator<Item = &'a String>, wanted: &[(String, T)]) -> Vec<String> {
+    let wanted: BTreeSet<&String> = wanted.iter().map(|(name, _)| name).collect();
+    live.filter(|name| !wanted.contains(name)).cloned().collect()
+}

@@ -20,7 +20,10 @@ pub(crate) use file::load;
 pub(crate) use index::IndexPattern;
 pub(crate) use route::RouteConfig;
 pub(crate) use sink::{ElasticsearchConfig, Fsync, Operation, SinkConfig, WhenFull};
-pub(crate) use source::{FileConfig, FileFormat, SourceConfig, SpoolConfig, SyslogConfig};
+pub(crate) use source::{
+    ClientIndex, FileConfig, FileFormat, HttpAuth, HttpConfig, HttpFormat, HttpIds, SourceConfig,
+    SpoolConfig, SyslogConfig, TlsConfig,
+};
 
 /// A valid configuration.
 #[derive(Debug)]

@@ -42,6 +42,25 @@ impl<'a> Record<'a> {
             .map_err(|_| format!("@timestamp {text:?} is not an RFC 3339 time"))
     }
 
+    /// Whether the record says when it was, in whatever form.
+    pub(crate) fn has_timestamp(&self) -> bool {
+        self.timestamp.is_some()
+    }
+
+    /// The record's own time, in any form that Elasticsearch's default mapping reads: RFC 3339, without a zone
+    /// (UTC), a date alone, milliseconds since 1970.
+    pub(crate) fn loose_timestamp(&self) -> Option<Timestamp> {
+        let text = self.timestamp.as_deref()?;
+        if let Ok(timestamp) = text.parse() {
+            return Some(timestamp);
+        }
+        if let Ok(millis) = text.parse() {
+            return Timestamp::from_millisecond(millis).ok();
+        }
+        let civil: jiff::civil::DateTime = text.parse().ok()?;
+        jiff::tz::Offset::UTC.to_timestamp(civil).ok()
+    }
+
     /// The `_id` that the record names itself: the same fact, logged by two processes, is shown once.
     pub(crate) fn own_id(&self) -> Option<String> {
         let id = self.event_id.as_ref()?;

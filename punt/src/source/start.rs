@@ -9,7 +9,7 @@ use lifecycle::Sockets;
 use tokio::runtime::Handle;
 use tracing::info;
 
-use super::{Intake, file, spool, syslog};
+use super::{Intake, file, http, spool, syslog};
 use crate::config::{SourceConfig, SyslogConfig};
 
 /// A part of a source that runs until the stop signal.
@@ -29,8 +29,12 @@ pub(crate) fn start(
     let runtime = Handle::current();
     match source {
         SourceConfig::Syslog(config) => start_syslog(config, &intake, sockets),
+        SourceConfig::Http(config) => {
+            let http = http::Http::bind(config, intake, sockets)?;
+            Ok(vec![Task::Async(Box::pin(http.run()))])
+        }
         SourceConfig::File(config) => {
-            let config = config.clone();
+            let config = (**config).clone();
             Ok(thread(move || file::run(config, intake, &runtime)))
         }
         SourceConfig::Spool(config) => {

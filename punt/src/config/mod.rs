@@ -4,11 +4,13 @@
 //! its line, before anything is opened.
 
 mod duration;
+mod fault;
 mod file;
 mod index;
 mod route;
 mod sink;
 mod source;
+mod variable;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

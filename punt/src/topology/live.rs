@@ -365,12 +365,8 @@ impl Topology {
                     self.running.spawn_blocking(name, Work::Source, asked, move || {
                         let _guard = guard;
                         if let Some(before) = before {
-                            runtime.block_on(async {
-                                tokio::select! {
-                                    () = before.cancelled() => {}
-                                    () = stop.cancelled() => {}
-                                }
-                            });
+                            // However long it takes: it finds room, or the grace period is over for it, too.
+                            runtime.block_on(before.cancelled());
                             if stop.is_cancelled() {
                                 return Ok(());
                             }

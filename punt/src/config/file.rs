@@ -250,7 +250,7 @@ fn culprit_by_trial<'v>(
     // Without its `type`, a table is not read at all.
     let found = table.keys().filter(|key| key.get_ref() != "type").find(|key| {
         let mut without = table.clone();
-        without.remove(key);
+        without.remove(*key);
         let without = Spanned::new(span.clone(), DeValue::Table(without));
         read(toml::de::ValueDeserializer::from(without)).is_none_or(|error| error.message() != message)
     });

@@ -199,8 +199,7 @@ impl Punt {
 
     /// SIGTERM; fails unless punt calls that a success.
     pub(crate) fn terminate(mut self) {
-        let pid = Pid::from_raw(self.child.id().try_into().expect("a pid"));
-        kill(pid, Signal::SIGTERM).expect("punt is there");
+        self.signal(Signal::SIGTERM);
         let status = until("punt has stopped", || {
             self.child.try_wait().expect("punt is ours")
         });

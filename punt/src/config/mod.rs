@@ -10,7 +10,11 @@ mod index;
 mod route;
 mod sink;
 mod source;
+<<<<<<< HEAD
 mod variable;
+=======
+mod when;
+>>>>>>> main
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -26,6 +30,7 @@ pub(crate) use source::{
     ClientIndex, FileConfig, FileFormat, HttpAuth, HttpConfig, HttpFormat, HttpIds, SourceConfig,
     SpoolConfig, SyslogConfig, TlsConfig,
 };
+pub(crate) use when::When;
 
 /// A valid configuration.
 #[derive(Debug)]

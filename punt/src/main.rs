@@ -9,7 +9,9 @@ mod cmd;
 mod config;
 mod control;
 mod event;
+mod legacy;
 mod meter;
+mod notify;
 mod route;
 mod sink;
 mod source;
@@ -44,6 +46,14 @@ enum Command {
     Stats(cmd::stats::Arguments),
     /// Shows events as they pass through a running punt.
     Tail(cmd::tail::Arguments),
+    /// Shows the components of a running punt on the terminal, as they change.
+    Top(cmd::top::Arguments),
+    /// Prints the configuration that an original Punt's config.json becomes.
+    Convert(cmd::convert::Arguments),
+    /// Prints a completion script for a shell.
+    Completions(cmd::completions::Arguments),
+    /// Prints the manual page.
+    Man(cmd::man::Arguments),
 }
 
 const EXAMPLE: &str = r#"A configuration that is enough to start with:
@@ -75,5 +85,9 @@ fn main() -> ExitCode {
         Command::Reload(arguments) => cmd::reload::run(&arguments),
         Command::Stats(arguments) => cmd::stats::run(&arguments),
         Command::Tail(arguments) => cmd::tail::run(arguments),
+        Command::Top(arguments) => cmd::top::run(&arguments),
+        Command::Convert(arguments) => cmd::convert::run(&arguments),
+        Command::Completions(arguments) => cmd::completions::run::<Arguments>(&arguments),
+        Command::Man(arguments) => cmd::man::run::<Arguments>(&arguments),
     }
 }

@@ -65,6 +65,15 @@ impl Client {
         }
     }
 
+    /// The counters of this moment in Prometheus' text format.
+    pub async fn metrics(&self) -> Result<String, Error> {
+        let mut answer = self.send(&Request::Metrics).await?;
+        match answer.next().await? {
+            Some(Answer::Metrics(text)) => Ok(text),
+            other => Err(answer.unreadable(format!("{other:?} in answer to metrics"))),
+        }
+    }
+
     /// Has the configuration read again, and waits for the outcome. [`Error::Refused`] holds all that is wrong
     /// with it; punt then goes on with the one it had.
     pub async fn reload(&self) -> Result<Reload, Error> {
@@ -76,8 +85,13 @@ impl Client {
     }
 
     /// The events that pass from now on.
-    pub async fn tail(&self, filter: Filter, sample: f64) -> Result<Tail, Error> {
-        self.send(&Request::Tail { filter, sample }).await
+    pub async fn tail(&self, filter: Filter, expression: Option<String>, sample: f64) -> Result<Tail, Error> {
+        let request = Request::Tail {
+            filter,
+            expression,
+            sample,
+        };
+        self.send(&request).await
     }
 
     async fn send(&self, request: &Request) -> Result<Tail, Error> {

@@ -16,6 +16,8 @@ pub type Filter = BTreeMap<String, String>;
 pub enum Request {
     /// Asks for one [`Stats`].
     Stats,
+    /// Asks for the counters in Prometheus' text format, as `/metrics` has them.
+    Metrics,
     /// Asks to read the configuration again, and for the outcome.
     Reload,
     /// Asks for the events that pass from now on.
@@ -23,6 +25,10 @@ pub enum Request {
         /// Only events with these fields. A value that ends in `*` matches what starts with it.
         #[serde(default)]
         filter: Filter,
+        /// Only events for which this condition holds, in Lucene's syntax, such as
+        /// `log.level:(error OR warn) AND NOT service.name:api`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expression: Option<String>,
         /// The share of matching events that is wanted, over 0 up to 1.
         #[serde(default = "everything")]
         sample: f64,
@@ -39,6 +45,8 @@ pub enum Answer {
     Dropped(u64),
     /// The answer to `stats`.
     Stats(Box<Stats>),
+    /// The answer to `metrics`.
+    Metrics(String),
     /// The answer to `reload`.
     Reloaded(Reload),
     /// The request could not be served; nothing follows.

@@ -13,7 +13,8 @@ use tracing::info;
 use super::{complain, failed, terminal::BAD_CONFIG};
 use crate::admin;
 use crate::config::{self, Config};
-use crate::control::Control;
+use crate::control::{Control, PuntCli};
+use crate::legacy::Report;
 use crate::topology::Topology;
 
 /// Reloads that wait for one that is on; whoever asks for more waits before asking.
@@ -21,7 +22,7 @@ const RELOADS: usize = 4;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// The configuration file.
+    /// The configuration file, or an original Punt's config.json.
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
     /// The folder for punt's own log records; without it, they go to standard error.
@@ -66,6 +67,10 @@ async fn serve(config: Config, arguments: &Arguments, mut sockets: Sockets) -> a
     let stop = lifecycle::stop_token().context("listening for signals")?;
     let mut hang_up = signal(SignalKind::hangup()).context("listening for SIGHUP")?;
     let (control, metrics) = (config.process.control(), config.process.metrics);
+    let tail = config.process.tail.clone();
+    if let Some(report) = &config.converted {
+        say_converted(report);
+    }
     let (sources, sinks) = (config.sources.len(), config.sinks.len());
     let metrics = match metrics {
         Some(address) => Some(sockets.take_or_bind("metrics", address)?),
@@ -82,6 +87,12 @@ async fn serve(config: Config, arguments: &Arguments, mut sockets: Sockets) -> a
         reload.clone(),
     )?;
     servers.spawn(control.run(stopped.clone()));
+    if let Some(tail) = tail {
+        let punt_cli = PuntCli::bind(tail.address, tail.types, topology.tap.clone()).await?;
+        info!(event.action = "listening", labels.protocol = "punt-cli",
+              labels.address = %punt_cli.listener.local_addr()?, "serving the original Punt's tail protocol");
+        servers.spawn(punt_cli.run(stopped.clone()));
+    }
     if let Some(listener) = metrics {
         info!(event.action = "listening", labels.protocol = "http",
               labels.address = %listener.local_addr()?, "serving metrics");
@@ -113,4 +124,22 @@ async fn serve(config: Config, arguments: &Arguments, mut sockets: Sockets) -> a
     stopped.cancel();
     while servers.join_next().await.is_some() {}
     result
+}
+
+/// What an operator of the original Punt should know.
+fn say_converted(report: &Report) {
+    for line in &report.unused {
+        info!(
+            event.action = "key-unused",
+            labels.key = line,
+            "a key of config.json has no effect, as in the original"
+        );
+    }
+    for line in &report.different {
+        info!(
+            event.action = "done-differently",
+            labels.key = line,
+            "a key of config.json is done differently"
+        );
+    }
 }

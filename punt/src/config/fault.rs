@@ -24,7 +24,10 @@ pub(crate) struct Fault {
 
 /// The fault with the key or variant that was probably meant, where serde lists those that it knows.
 pub(super) fn with_suggestion(message: &str) -> String {
-    let Some(rest) = message.strip_prefix("unknown ") else {
+    let Some((_, rest)) = message
+        .split_once("unknown ")
+        .filter(|(_, rest)| rest.contains("expected"))
+    else {
         return message.to_owned();
     };
     let mut quoted = rest.split('`').skip(1).step_by(2);
@@ -61,6 +64,19 @@ fn distance(a: &str, b: &str) -> usize {
     above[b.len()]
 }
 
+// === impl Fault ===
+
+impl Fault {
+    /// A fault of the file as a whole.
+    pub(super) fn of_file(text: String) -> Self {
+        Self {
+            line: 0,
+            column: 0,
+            text,
+        }
+    }
+}
+
 // === impl Faults ===
 
 impl fmt::Display for Faults {
@@ -86,7 +102,7 @@ mod tests {
 
     #[test]
     fn a_misspelt_key_is_answered_with_the_one_that_was_meant() {
-        let message = "unknown field `concurency`, expected one of `url`, `concurrency`, `index`";
+        let message = "sinks.logs: unknown field `concurency`, expected one of `url`, `concurrency`, `index`";
         assert!(with_suggestion(message).ends_with("did you mean `concurrency`?"));
         let message = "unknown field `tpc`, expected `tcp` or `udp`";
         assert!(!with_suggestion(message).ends_with("`udp`?"));

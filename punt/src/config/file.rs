@@ -13,6 +13,7 @@ use toml::de::{DeTable, DeValue};
 use super::fault::{Fault, Faults, with_suggestion};
 use super::variable;
 use super::{Config, ProcessConfig, RouteConfig, SinkConfig, SourceConfig};
+use crate::legacy;
 
 struct Collect<'i> {
     text: &'i str,
@@ -26,13 +27,29 @@ pub(crate) fn load(path: &Path) -> Result<Config, Faults> {
         faults,
     };
     match std::fs::read_to_string(path) {
+        Ok(text) if is_original(path) => {
+            let folder = path.parent().unwrap_or(Path::new(""));
+            match legacy::read(&text, folder) {
+                (Some(converted), report) => {
+                    let config = parse(&converted).map_err(refuse)?;
+                    Ok(Config {
+                        converted: Some(report),
+                        ..config
+                    })
+                }
+                (None, report) => Err(refuse(report.faults.into_iter().map(Fault::of_file).collect())),
+            }
+        }
         Ok(text) => parse(&text).map_err(refuse),
-        Err(error) => Err(refuse(BTreeSet::from([Fault {
-            line: 0,
-            column: 0,
-            text: format!("cannot read it: {error}"),
-        }]))),
+        Err(error) => Err(refuse(BTreeSet::from([Fault::of_file(format!(
+            "cannot read it: {error}"
+        ))]))),
     }
+}
+
+/// Whether it is a configuration of the original Punt, which knew JSON only.
+fn is_original(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "json")
 }
 
 fn parse(text: &str) -> Result<Config, BTreeSet<Fault>> {
@@ -96,6 +113,7 @@ fn parse(text: &str) -> Result<Config, BTreeSet<Fault>> {
                 .map(|(name, _, config)| (name, config))
                 .collect(),
             table: as_read,
+            converted: None,
         }),
         _ => Err(collect.faults),
     }

@@ -10,11 +10,8 @@ mod index;
 mod route;
 mod sink;
 mod source;
-<<<<<<< HEAD
 mod variable;
-=======
 mod when;
->>>>>>> main
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -41,6 +38,8 @@ pub(crate) struct Config {
     pub(crate) sinks: Vec<(String, SinkConfig)>,
     /// All of it as it was read, to see what a reload changes.
     pub(crate) table: toml::Table,
+    /// What was remarked when it was converted from the original Punt's.
+    pub(crate) converted: Option<crate::legacy::Report>,
 }
 
 /// The keys at the top of the file.
@@ -53,9 +52,22 @@ pub(crate) struct ProcessConfig {
     pub(crate) metrics: Option<SocketAddr>,
     /// The control socket, for `punt stats` and `punt tail`. Without it, `DATA/punt.sock`.
     pub(crate) control: Option<PathBuf>,
+    /// Where the original Punt's `punt-cli` may connect. Without it, nowhere.
+    pub(crate) tail: Option<TailConfig>,
     /// How long a stop may take to drain before what is left stays in the buffers.
     #[serde(default = "grace", with = "duration")]
     pub(crate) grace: Duration,
+}
+
+/// `[tail]`: the original Punt's control protocol, over TCP and without a token: whoever connects sees the logs.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TailConfig {
+    /// Such as `127.0.0.1:1234`, where `punt-cli` looks by default.
+    pub(crate) address: SocketAddr,
+    /// The syslog tags that can be asked for; without it, any.
+    #[serde(default)]
+    pub(crate) types: Vec<String>,
 }
 
 fn grace() -> Duration {

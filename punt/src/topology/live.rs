@@ -18,6 +18,7 @@ use super::sink::{self, LiveSink};
 use crate::config::{self, Config, ProcessConfig};
 use crate::event::Batch;
 use crate::meter::{Meter, Meters};
+use crate::notify::{self, Watchdog};
 use crate::route::{Handover, Outlet, Patience, Pending, Routes, Stage};
 use crate::source::Task;
 use crate::tap::Tap;
@@ -128,6 +129,8 @@ impl Topology {
         mut reloads: mpsc::Receiver<oneshot::Sender<Report>>,
     ) -> anyhow::Result<()> {
         let stop = self.stop.clone();
+        let mut watchdog = Watchdog::new();
+        notify::ready();
         let failed = loop {
             tokio::select! {
                 // First: sources end because of it.
@@ -139,14 +142,22 @@ impl Topology {
                     break Some(reason);
                 }
                 Some(answer) = reloads.recv() => {
+                    notify::reloading();
                     let report = self.reload().await;
+                    notify::ready();
                     // Whoever asked may have left.
                     drop(answer.send(report));
                 }
+                () = watchdog.sign() => {}
             }
         };
+        notify::stopping();
         self.queue = None;
-        self.running.drain(self.process.grace).await;
+        tokio::select! {
+            () = self.running.drain(self.process.grace) => {}
+            // Signs of life go on: draining takes its time.
+            () = async { loop { watchdog.sign().await } } => {}
+        }
         let buffered: u64 = self
             .sinks
             .values()
@@ -211,6 +222,9 @@ impl Topology {
         }
         if old.control() != new.control() {
             changed.push("control");
+        }
+        if old.tail != new.tail {
+            changed.push("tail");
         }
         if old.metrics != new.metrics {
             changed.push("metrics");

@@ -1,5 +1,7 @@
 //! The control socket: answers `stats` and `reload`, streams `tail`. A client can neither crash nor slow punt.
 
+mod punt_cli;
+
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -7,7 +9,6 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use punt_control::{Answer, Request};
-use punt_control::{Request, TailLine};
 use punt_lucene::Expression;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
@@ -20,6 +21,8 @@ use tracing::{debug, warn};
 use crate::meter::Meters;
 use crate::tap::Tap;
 use crate::topology::Report;
+
+pub(crate) use punt_cli::PuntCli;
 
 /// Clients at once; further ones wait.
 const CLIENTS: usize = 32;
@@ -125,6 +128,10 @@ async fn serve(
     timeout(PATIENCE, reader.read_line(&mut line)).await??;
     match serde_json::from_str(&line) {
         Ok(Request::Stats) => send(&mut write, &Answer::Stats(Box::new(meters.stats()))).await,
+        Ok(Request::Metrics) => {
+            let text = meters.prometheus() + &telemetry::metrics::render();
+            send(&mut write, &Answer::Metrics(text)).await
+        }
         Ok(Request::Reload) => {
             let (answer, report) = oneshot::channel();
             // Both fail only when punt is stopping.
@@ -139,9 +146,18 @@ async fn serve(
             };
             send(&mut write, &answer).await
         }
-        Ok(Request::Tail { filter, sample }) if sample > 0.0 && sample <= 1.0 => {
-            let condition =
+        Ok(Request::Tail {
+            filter,
+            expression,
+            sample,
+        }) if sample > 0.0 && sample <= 1.0 => {
+            let fields =
                 Expression::all_of(filter.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+            let condition = match Expression::parse(expression.as_deref().unwrap_or_default()) {
+                _ if expression.is_none() => vec![fields],
+                Ok(expression) => vec![fields, expression],
+                Err(error) => return send(&mut write, &Answer::Error(format!("the filter: {error}"))).await,
+            };
             tokio::select! {
                 // A client says nothing more; the end of its stream means that it has left.
                 _ = async { reader.read_line(&mut String::new()).await } => Ok(()),
@@ -162,14 +178,16 @@ async fn serve(
 async fn stream_tail(
     write: &mut (impl AsyncWriteExt + Unpin),
     tap: &Tap,
-    condition: &Expression,
+    conditions: &[Expression],
     sample: f64,
 ) -> std::io::Result<()> {
     let mut events = tap.watch();
     loop {
         let line = match events.recv().await {
             Ok(document) => {
-                if rand::random::<f64>() >= sample || !condition.matches(&document) {
+                if rand::random::<f64>() >= sample
+                    || !conditions.iter().all(|condition| condition.matches(&document))
+                {
                     continue;
                 }
                 let Ok(event) = serde_json::from_slice(&document) else {

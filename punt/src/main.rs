@@ -17,6 +17,7 @@ mod sink;
 mod source;
 mod tap;
 mod topology;
+mod transform;
 
 use std::process::ExitCode;
 

@@ -38,6 +38,10 @@ pub(crate) enum Count {
     /// Events that were turned away with an answer that said so: their sender still has them, so they are not
     /// among the received.
     Refused,
+    /// Events that went on, of those that a transform worked on.
+    Emitted,
+    /// Events of a source that its transforms did not let pass; the reasons are counted there.
+    Filtered,
     /// Events that came to this stage: to the router from the sources, to a sink by its routes.
     Routed,
     /// Events that were in the buffer at start.
@@ -58,6 +62,16 @@ pub(crate) enum Count {
     Requests,
     /// Bulk requests that failed as a whole.
     FailedRequests,
+    /// Dropped by the transform `drop`.
+    DroppedCondition,
+    /// Dropped by the transform `sample`.
+    DroppedSampled,
+    /// Dropped by the transform `throttle`.
+    DroppedThrottled,
+    /// Dropped by the transform `dedupe`.
+    DroppedDuplicate,
+    /// Dropped by a transform that failed on it, as `on_failure` says, or by a program's `abort`.
+    DroppedFailed,
     /// Lost: no route matched.
     DroppedNoRoute,
     /// Lost: the buffer was full (`when_full = "drop_newest"`).
@@ -82,6 +96,8 @@ const ALL: &[(Count, &str)] = &[
     (Count::FailedHandshakes, "failed_handshakes"),
     (Count::HttpRequests, "http_requests"),
     (Count::Refused, "refused"),
+    (Count::Emitted, "emitted"),
+    (Count::Filtered, "filtered"),
     (Count::Routed, "routed"),
     (Count::Restored, "restored"),
     (Count::Buffered, "buffered"),
@@ -95,6 +111,11 @@ const ALL: &[(Count, &str)] = &[
 ];
 
 const DROPPED: &[(Count, &str)] = &[
+    (Count::DroppedCondition, "condition"),
+    (Count::DroppedSampled, "sampled"),
+    (Count::DroppedThrottled, "throttled"),
+    (Count::DroppedDuplicate, "duplicate"),
+    (Count::DroppedFailed, "failed"),
     (Count::DroppedNoRoute, "no_route"),
     (Count::DroppedBufferFull, "buffer_full"),
     (Count::DroppedAtStop, "stopped"),
@@ -175,11 +196,35 @@ impl Meter {
     }
 
     fn applies(&self, count: Count) -> bool {
-        let of_source = (count as usize) < Count::Routed as usize;
+        let of_source = (count as usize) < Count::Emitted as usize;
+        let of_transform = matches!(
+            count,
+            Count::DroppedCondition
+                | Count::DroppedSampled
+                | Count::DroppedThrottled
+                | Count::DroppedDuplicate
+                | Count::DroppedFailed
+        );
         match self.kind {
-            Kind::Source => of_source || count == Count::DroppedAtStop,
+            Kind::Source => of_source || matches!(count, Count::Filtered | Count::DroppedAtStop),
+            Kind::Transform => {
+                of_transform
+                    || matches!(
+                        count,
+                        Count::Received
+                            | Count::Emitted
+                            | Count::Failed
+                            | Count::DeadLettered
+                            | Count::DroppedAtStop
+                            | Count::DroppedDeadLetterFull
+                    )
+            }
             Kind::Router => matches!(count, Count::Routed | Count::DroppedNoRoute),
-            Kind::Sink => !of_source && count != Count::DroppedNoRoute,
+            Kind::Sink => {
+                !of_source
+                    && !of_transform
+                    && !matches!(count, Count::DroppedNoRoute | Count::Emitted | Count::Filtered)
+            }
         }
     }
 }

@@ -3,7 +3,8 @@
 //! It is checked stage by stage, so that a difference names the place:
 //!
 //! ```text
-//! sources      received           = what the router got + dropped at the sources
+//! sources      received           = what the router got + what their transforms kept back + dropped at the sources
+//! transform T  received           = emitted + dead-lettered + dropped
 //! sink NAME    routed             = buffered + dropped before the buffer
 //! sink NAME    restored, buffered = acknowledged + dead-lettered + in the buffer + dropped behind the buffer
 //! ```
@@ -56,10 +57,22 @@ impl Stats {
         let mut stages = vec![StageBalance {
             stage: "sources".to_owned(),
             came: of(Kind::Source).map(|source| source.counter("received")).sum(),
-            went: router,
+            went: router
+                + of(Kind::Source)
+                    .map(|source| source.counter("filtered"))
+                    .sum::<u64>(),
             held: 0,
             dropped: of(Kind::Source).map(|source| dropped(source, |_| true)).sum(),
         }];
+        for transform in of(Kind::Transform) {
+            stages.push(StageBalance {
+                stage: format!("transform {}", transform.name),
+                came: transform.counter("received"),
+                went: transform.counter("emitted") + transform.counter("dead_lettered"),
+                held: 0,
+                dropped: dropped(transform, |_| true),
+            });
+        }
         for sink in of(Kind::Sink) {
             let before = |reason: &str| BEFORE_THE_BUFFER.contains(&reason);
             stages.push(StageBalance {

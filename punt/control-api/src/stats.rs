@@ -29,6 +29,8 @@ pub struct Stats {
 pub enum Kind {
     /// Where events come in.
     Source,
+    /// What works on events between.
+    Transform,
     /// What decides which sinks an event goes to.
     Router,
     /// Where events go out.
@@ -95,6 +97,7 @@ impl Kind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Source => "source",
+            Self::Transform => "transform",
             Self::Router => "router",
             Self::Sink => "sink",
         }

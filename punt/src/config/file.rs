@@ -1,7 +1,7 @@
 //! Reading the file, and finding all of its faults rather than the first.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::Path;
 
@@ -12,8 +12,8 @@ use toml::de::{DeTable, DeValue};
 
 use super::fault::{Fault, Faults, with_suggestion};
 use super::variable;
-use super::{Config, ProcessConfig, RouteConfig, SinkConfig, SourceConfig};
-use crate::legacy;
+use super::{Config, ProcessConfig, RouteConfig, SinkConfig, SourceConfig, TransformConfig};
+use crate::{legacy, transform};
 
 struct Collect<'i> {
     text: &'i str,
@@ -72,7 +72,9 @@ fn parse(text: &str) -> Result<Config, BTreeSet<Fault>> {
     let DeValue::Table(mut top) = whole_table.into_inner() else {
         return Err(collect.faults);
     };
+    let source_transforms = collect.lists(&mut top, "sources", "transforms");
     let sources = collect.named::<SourceConfig>(&mut top, "sources", SourceConfig::faults);
+    let transforms = collect.named::<TransformConfig>(&mut top, "transforms", transform::faults);
     let routes = collect.named::<RouteConfig>(&mut top, "routes", |_| Vec::new());
     let sinks = collect.named::<SinkConfig>(&mut top, "sinks", |sink| match sink {
         SinkConfig::Elasticsearch(sink) => sink.faults(),
@@ -97,10 +99,35 @@ fn parse(text: &str) -> Result<Config, BTreeSet<Fault>> {
             }
         }
     }
+    let of_sources = source_transforms
+        .iter()
+        .map(|(name, (span, list))| (format!("sources.{name}"), span, list));
+    let of_routes = routes
+        .iter()
+        .map(|(name, span, route)| (format!("routes.{name}"), span, &route.transforms));
+    let unknown: Vec<_> = of_sources
+        .chain(of_routes)
+        .flat_map(|(place, span, list)| list.iter().map(move |name| (place.clone(), span, name)))
+        .filter(|(_, _, name)| !transforms.iter().any(|(known, _, _)| known == *name))
+        .map(|(place, span, name)| (span.clone(), format!("{place}: there is no transform {name:?}")))
+        .collect();
+    if collect.faults.is_empty() {
+        for (span, fault) in unknown {
+            collect.fault(Some(span), fault);
+        }
+    }
     match process {
         Some(process) if collect.faults.is_empty() => Ok(Config {
             process,
             sources: sources
+                .into_iter()
+                .map(|(name, _, config)| (name, config))
+                .collect(),
+            source_transforms: source_transforms
+                .into_iter()
+                .map(|(name, (_, list))| (name, list))
+                .collect(),
+            transforms: transforms
                 .into_iter()
                 .map(|(name, _, config)| (name, config))
                 .collect(),
@@ -147,6 +174,38 @@ impl Collect<'_> {
             DeValue::Table(table) => table.iter_mut().for_each(|(_, value)| self.expand(value)),
             _ => {}
         }
+    }
+
+    /// Takes the key `key`, a list of names, out of each table `[section.NAME]`: it is the same for all types.
+    fn lists(
+        &mut self,
+        top: &mut DeTable<'_>,
+        section: &str,
+        key: &str,
+    ) -> BTreeMap<String, (Range<usize>, Vec<String>)> {
+        let mut found = BTreeMap::new();
+        let Some(DeValue::Table(tables)) = top.get_mut(section).map(Spanned::get_mut) else {
+            return found;
+        };
+        let mut lists = Vec::new();
+        for (name, value) in tables.iter_mut() {
+            if let DeValue::Table(table) = value.get_mut()
+                && let Some(list) = table.remove(key)
+            {
+                lists.push((name.get_ref().as_ref().to_owned(), list));
+            }
+        }
+        for (name, list) in lists {
+            let span = list.span();
+            match Vec::<String>::deserialize(toml::de::ValueDeserializer::from(list)) {
+                Ok(list) => drop(found.insert(name, (span, list))),
+                Err(error) => self.fault(
+                    Some(span),
+                    format!("{section}.{name}: {key}: {}", error.message()),
+                ),
+            }
+        }
+        found
     }
 
     /// The tables `[section.NAME]`, in the order of the file.

@@ -163,24 +163,26 @@ impl Stage {
         let mut lost = false;
         self.meter.add(Count::Routed, batch.len() as u64);
         let watched = self.tap.is_watched();
+        self.routes.begin();
         for event in batch.events() {
-            let sinks = self.routes.sinks(event.document);
-            if sinks == 0 {
-                self.meter.add(Count::DroppedNoRoute, 1);
-                continue;
-            }
-            if watched {
-                self.tap.offer(event.document);
-            }
-            for (number, outlet) in self.outlets.iter_mut().enumerate() {
-                if sinks & 1 << number != 0 {
-                    outlet.add(event, now_ms);
-                    if outlet.is_full() {
-                        lost |= outlet.flush(runtime, &self.patience) == Flushed::Lost;
+            let (outlets, patience) = (&mut self.outlets, &self.patience);
+            let matched = self.routes.route(event, |sinks, event| {
+                for (number, outlet) in outlets.iter_mut().enumerate() {
+                    if sinks & 1 << number != 0 {
+                        outlet.add(event, now_ms);
+                        if outlet.is_full() {
+                            lost |= outlet.flush(runtime, patience) == Flushed::Lost;
+                        }
                     }
                 }
+            });
+            if !matched {
+                self.meter.add(Count::DroppedNoRoute, 1);
+            } else if watched {
+                self.tap.offer(event.document);
             }
         }
+        self.routes.settle();
         lost
     }
 

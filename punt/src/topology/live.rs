@@ -12,7 +12,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info, warn};
 
-use super::plan::{NewSource, Plan};
+use super::plan::{NewSource, Plan, chain};
 use super::running::{Running, Work};
 use super::sink::{self, LiveSink};
 use crate::config::{self, Config, ProcessConfig};
@@ -22,6 +22,7 @@ use crate::notify::{self, Watchdog};
 use crate::route::{Handover, Outlet, Patience, Pending, Routes, Stage};
 use crate::source::Task;
 use crate::tap::Tap;
+use crate::transform::Step;
 
 /// Batches (of about 128 KiB) that may wait between sources and buffers.
 const QUEUE: usize = 16;
@@ -42,6 +43,8 @@ pub(crate) struct Topology {
     pub(super) table: toml::Table,
     /// None: punt is stopping.
     pub(super) queue: Option<mpsc::Sender<Batch>>,
+    /// The transforms in force.
+    pub(super) steps: Vec<Arc<Step>>,
     pub(super) sources: BTreeMap<String, LiveSource>,
     /// Sources that were taken out and have not ended: what each one's end cancels.
     leaving: BTreeMap<String, CancellationToken>,
@@ -105,6 +108,7 @@ impl Topology {
             sockets,
             table: toml::Table::new(),
             queue: Some(queue),
+            steps: Vec::new(),
             sources: BTreeMap::new(),
             leaving: BTreeMap::new(),
             sinks: BTreeMap::new(),
@@ -282,6 +286,7 @@ impl Topology {
         }
         let names: Vec<String> = config.sinks.iter().map(|(name, _)| name.clone()).collect();
         handover.outlets = names.iter().filter_map(|name| outlets.remove(name)).collect();
+        self.steps = plan.steps;
         self.route(&config, &names, handover);
         for name in plan.removed_sources {
             if let Some(live) = self.sources.remove(&name) {
@@ -318,7 +323,7 @@ impl Topology {
         let token = CancellationToken::new();
         let stage = Stage {
             queue: handover.queue,
-            routes: Routes::new(&config.routes, sinks),
+            routes: Routes::new(&config.routes, sinks, |names| chain(&self.steps, names)),
             outlets: handover.outlets,
             meter: Arc::clone(&self.router),
             tap: self.tap.clone(),
@@ -363,6 +368,14 @@ impl Topology {
             }
             None => self.leaving.remove(&source.name),
         };
+        if let Some(transforms) = source.transforms {
+            let (name, asked) = (format!("{} transforms", source.name), source.stop.clone());
+            self.running
+                .spawn_blocking(&name, Work::Transform, asked, move || {
+                    transforms.run();
+                    Ok(())
+                });
+        }
         for task in source.tasks {
             let (name, asked) = (&source.name, source.stop.clone());
             let guard = Arc::clone(&guard);
@@ -402,6 +415,7 @@ impl Topology {
         let sinks = config.sinks.iter().filter_map(|(name, _)| self.sinks.get(name));
         let meters = sources
             .map(|source| &source.meter)
+            .chain(self.steps.iter().map(|step| &step.meter))
             .chain([&self.router])
             .chain(sinks.map(|sink| &sink.meter))
             .cloned()

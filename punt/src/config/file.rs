@@ -270,7 +270,7 @@ impl Collect<'_> {
                     None => (error.span().unwrap_or_else(|| span.clone()), String::new()),
                 };
                 // An unknown key is named by the message already.
-                let key = if message.contains('`') || place.is_empty() {
+                let key = if message.starts_with("unknown field") || place.is_empty() {
                     ""
                 } else {
                     &key

@@ -29,6 +29,10 @@ pub(crate) enum Count {
     Resyncs,
     /// Events whose sender's clock is far off; they are indexed by the time of receipt.
     ClockSkewed,
+    /// Events with bytes that are not UTF-8; they are kept as they came, in base64, beside the readable text.
+    NotUtf8,
+    /// Datagrams that the kernel dropped because punt did not read them in time. They are not among the received.
+    KernelDropped,
     /// Connections that were accepted.
     Connections,
     /// Of these: connections whose TLS handshake failed.
@@ -56,6 +60,8 @@ pub(crate) enum Count {
     Requests,
     /// Bulk requests that failed as a whole.
     FailedRequests,
+    /// Lost: the source is over its rate (`when_limited = "drop"`).
+    DroppedRateLimited,
     /// Lost: no route matched.
     DroppedNoRoute,
     /// Lost: the buffer was full (`when_full = "drop_newest"`).
@@ -76,6 +82,8 @@ const ALL: &[(Count, &str)] = &[
     (Count::Truncated, "truncated"),
     (Count::Resyncs, "resyncs"),
     (Count::ClockSkewed, "clock_skewed"),
+    (Count::NotUtf8, "not_utf8"),
+    (Count::KernelDropped, "kernel_dropped"),
     (Count::Connections, "connections"),
     (Count::FailedHandshakes, "failed_handshakes"),
     (Count::HttpRequests, "http_requests"),
@@ -92,6 +100,7 @@ const ALL: &[(Count, &str)] = &[
 ];
 
 const DROPPED: &[(Count, &str)] = &[
+    (Count::DroppedRateLimited, "rate_limited"),
     (Count::DroppedNoRoute, "no_route"),
     (Count::DroppedBufferFull, "buffer_full"),
     (Count::DroppedAtStop, "stopped"),
@@ -166,9 +175,9 @@ impl Meter {
     fn applies(&self, count: Count) -> bool {
         let of_source = (count as usize) < Count::Restored as usize;
         match self.kind {
-            Kind::Source => of_source || count == Count::DroppedAtStop,
+            Kind::Source => of_source || matches!(count, Count::DroppedAtStop | Count::DroppedRateLimited),
             Kind::Router => count == Count::DroppedNoRoute,
-            Kind::Sink => !of_source && count != Count::DroppedNoRoute,
+            Kind::Sink => !of_source && !matches!(count, Count::DroppedNoRoute | Count::DroppedRateLimited),
         }
     }
 }

@@ -21,8 +21,8 @@ pub(crate) use index::IndexPattern;
 pub(crate) use route::RouteConfig;
 pub(crate) use sink::{ElasticsearchConfig, Fsync, Operation, SinkConfig, WhenFull};
 pub(crate) use source::{
-    ClientIndex, FileConfig, FileFormat, HttpAuth, HttpConfig, HttpFormat, HttpIds, SourceConfig,
-    SpoolConfig, SyslogConfig, TlsConfig,
+    ClientIndex, FileConfig, FileFormat, HttpAuth, HttpConfig, HttpFormat, HttpIds, JournaldConfig,
+    MultilineConfig, ReadFrom, SourceConfig, SpoolConfig, StdinConfig, SyslogConfig, TlsConfig, WhenLimited,
 };
 
 /// A valid configuration.

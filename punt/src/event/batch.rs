@@ -85,6 +85,12 @@ impl Batch {
         )
     }
 
+    /// Keeps the first `events` events.
+    pub(crate) fn truncate(&mut self, events: usize) {
+        self.spans.truncate(events);
+        self.arena.truncate(self.spans.last().map_or(0, |span| span.end));
+    }
+
     /// The events, in order.
     pub(crate) fn events(&self) -> impl Iterator<Item = Event<'_>> {
         self.spans.iter().map(|span| Event {

@@ -5,12 +5,18 @@ mod file;
 mod http;
 mod ids;
 mod intake;
+mod journald;
 mod json;
 mod lines;
 mod net;
+mod pipe;
+mod poll;
+mod rate;
 mod spool;
 mod start;
+mod stdin;
 mod syslog;
 
 pub(crate) use intake::Intake;
+pub(crate) use rate::Rate;
 pub(crate) use start::{Task, start};

@@ -20,7 +20,7 @@ use crate::event::Batch;
 use crate::meter::{Count, Meter, Meters};
 use crate::route::{Outlet, Routes, Stage};
 use crate::sink::elasticsearch::{DeadLetter, Delivery, Sender};
-use crate::source::{self, Intake};
+use crate::source::{self, Intake, Rate};
 use crate::tap::Tap;
 
 /// Batches (of about 128 KiB) that may wait between sources and buffers.
@@ -64,7 +64,11 @@ pub(crate) fn build(
             meter: builder.meter(Kind::Source, name, None),
             queue: queue.clone(),
             stop: stop.clone(),
+            input_ended: builder.running.input_ended(),
             checkpoints: checkpoints.clone(),
+            rate: config
+                .rate()
+                .map(|(per_second, when)| Arc::new(Rate::new(per_second, when))),
         };
         let tasks = source::start(config, intake, sockets)
             .with_context(|| format!("starting the source {name:?}"))?;

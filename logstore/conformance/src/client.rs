@@ -40,6 +40,10 @@ impl Client {
         })
     }
 
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
     pub(crate) async fn send(
         &self,
         call: &Call,

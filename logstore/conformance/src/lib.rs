@@ -2,12 +2,14 @@
 //!
 //! The suite (Maven artifact `org.opensearch:rest-api-spec`, Apache-2.0) has one JSON file for each API and YAML files of tests: steps that call
 //! an API and assertions on the answer. [`Suite`] reads them, [`run`] runs one test, [`Exclusions`] names the tests that are left out, each with
-//! a reason. What it asserts about the store it must assert about OpenSearch too: run it against a real one first.
+//! a reason. [`Requests`] are our own: sent to the store and to a real engine, whose answers must be equal. What the suite asserts about the store it must assert about OpenSearch too: run it against a real one first.
 
 mod assertion;
 mod client;
+mod compare;
 mod exclusions;
 mod path;
+mod records;
 mod run;
 mod spec;
 mod stash;
@@ -16,6 +18,7 @@ mod suite;
 mod yaml;
 
 pub use client::Client;
+pub use compare::{Difference, Requests};
 pub use exclusions::Exclusions;
 pub use run::{Outcome, run};
 pub use spec::Specification;

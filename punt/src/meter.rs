@@ -42,6 +42,8 @@ pub(crate) enum Count {
     /// Events that were turned away with an answer that said so: their sender still has them, so they are not
     /// among the received.
     Refused,
+    /// Events that went on, of those that a transform worked on.
+    Emitted,
     /// Events that were in the buffer at start.
     Restored,
     /// Events that entered the buffer.
@@ -62,6 +64,16 @@ pub(crate) enum Count {
     FailedRequests,
     /// Lost: the source is over its rate (`when_limited = "drop"`).
     DroppedRateLimited,
+    /// Dropped by the transform `drop`.
+    DroppedCondition,
+    /// Dropped by the transform `sample`.
+    DroppedSampled,
+    /// Dropped by the transform `throttle`.
+    DroppedThrottled,
+    /// Dropped by the transform `dedupe`.
+    DroppedDuplicate,
+    /// Dropped by a transform that failed on it, as `on_failure` says, or by a program's `abort`.
+    DroppedFailed,
     /// Lost: no route matched.
     DroppedNoRoute,
     /// Lost: the buffer was full (`when_full = "drop_newest"`).
@@ -88,6 +100,7 @@ const ALL: &[(Count, &str)] = &[
     (Count::FailedHandshakes, "failed_handshakes"),
     (Count::HttpRequests, "http_requests"),
     (Count::Refused, "refused"),
+    (Count::Emitted, "emitted"),
     (Count::Restored, "restored"),
     (Count::Buffered, "buffered"),
     (Count::Sent, "sent"),
@@ -101,6 +114,11 @@ const ALL: &[(Count, &str)] = &[
 
 const DROPPED: &[(Count, &str)] = &[
     (Count::DroppedRateLimited, "rate_limited"),
+    (Count::DroppedCondition, "condition"),
+    (Count::DroppedSampled, "sampled"),
+    (Count::DroppedThrottled, "throttled"),
+    (Count::DroppedDuplicate, "duplicate"),
+    (Count::DroppedFailed, "failed"),
     (Count::DroppedNoRoute, "no_route"),
     (Count::DroppedBufferFull, "buffer_full"),
     (Count::DroppedAtStop, "stopped"),
@@ -173,11 +191,38 @@ impl Meter {
     }
 
     fn applies(&self, count: Count) -> bool {
-        let of_source = (count as usize) < Count::Restored as usize;
+        let of_source = (count as usize) < Count::Emitted as usize;
+        let of_transform = matches!(
+            count,
+            Count::DroppedCondition
+                | Count::DroppedSampled
+                | Count::DroppedThrottled
+                | Count::DroppedDuplicate
+                | Count::DroppedFailed
+        );
         match self.kind {
             Kind::Source => of_source || matches!(count, Count::DroppedAtStop | Count::DroppedRateLimited),
+            Kind::Transform => {
+                of_transform
+                    || matches!(
+                        count,
+                        Count::Received
+                            | Count::Emitted
+                            | Count::Failed
+                            | Count::DeadLettered
+                            | Count::DroppedAtStop
+                            | Count::DroppedDeadLetterFull
+                    )
+            }
             Kind::Router => count == Count::DroppedNoRoute,
-            Kind::Sink => !of_source && !matches!(count, Count::DroppedNoRoute | Count::DroppedRateLimited),
+            Kind::Sink => {
+                !of_source
+                    && !of_transform
+                    && !matches!(
+                        count,
+                        Count::DroppedNoRoute | Count::DroppedRateLimited | Count::Emitted
+                    )
+            }
         }
     }
 }

@@ -29,7 +29,7 @@ pub fn artifact(folder: &str, artifact: &str) -> anyhow::Result<PathBuf> {
     Ok(into_cache(folder, &mut |_| {}, |building| maven(building, artifact))?.join("lib"))
 }
 
-fn into_cache(
+pub(crate) fn into_cache(
     name: &str,
     say: &mut dyn FnMut(&str),
     build: impl FnOnce(&Path) -> anyhow::Result<()>,

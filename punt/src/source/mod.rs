@@ -20,3 +20,4 @@ mod syslog;
 pub(crate) use intake::Intake;
 pub(crate) use rate::Rate;
 pub(crate) use start::{Task, start};
+pub(crate) use syslog::level;

@@ -26,6 +26,7 @@ const FOREVER: Duration = Duration::from_secs(10 * 365 * 86_400);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Work {
     Source,
+    Transform,
     Router,
     Sink,
 }

@@ -24,7 +24,7 @@ impl Drop for Sender {
 
 fn start(command: &mut Command) -> Sender {
     let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn();
-    Sender(child.unwrap_or_else(|error| panic!("{command:?} does not start: {error}")))
+    Sender(child.expect("the sender starts"))
 }
 
 const SYSLOG: &str = "[sources.syslog]\ntype = \"syslog\"\ntcp = \"127.0.0.1:0\"\nudp = \"127.0.0.1:0\"\n\
@@ -42,8 +42,15 @@ fn documents(engine: &Engine) -> Vec<Value> {
 }
 
 fn loggen(arguments: &[&str]) {
-    let output = Command::new("loggen").args(arguments).output().expect("loggen is installed");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let output = Command::new("loggen")
+        .args(arguments)
+        .output()
+        .expect("loggen is installed");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
 
 #[test]
@@ -65,11 +72,17 @@ fn loggen_over_every_socket_and_framing_arrives_line_by_line() {
     settled(&punt, 5 * COUNT);
     let all = documents(&engine);
     let broken = all.iter().find(|document| {
-        !document["message"].as_str().is_some_and(|text| text.starts_with("seq: ") && !text.ends_with('\n'))
-            || document["service.name"].as_str().is_none_or(|name| !name.starts_with("prg"))
+        !document["message"]
+            .as_str()
+            .is_some_and(|text| text.starts_with("seq: ") && !text.ends_with('\n'))
+            || document["service.name"]
+                .as_str()
+                .is_none_or(|name| !name.starts_with("prg"))
     });
     assert_eq!(broken, None);
-    let structured = all.iter().filter(|document| document["log.syslog.structured_data.a@1.k"] == "v");
+    let structured = all
+        .iter()
+        .filter(|document| document["log.syslog.structured_data.a@1.k"] == "v");
     assert_eq!(structured.count(), COUNT);
 }
 
@@ -98,13 +111,25 @@ fn syslog_ng_forwards_in_both_formats() {
     std::fs::write(site.path("syslog-ng.conf"), config).expect("written");
     let path = |name: &str| site.path(name).display().to_string();
     let _sender = start(Command::new("syslog-ng").args([
-        "-F", "--no-caps", "-f", &path("syslog-ng.conf"), "-R", &path("persist"), "-c", &path("control"), "-p",
+        "-F",
+        "--no-caps",
+        "-f",
+        &path("syslog-ng.conf"),
+        "-R",
+        &path("persist"),
+        "-c",
+        &path("control"),
+        "-p",
         &path("pid"),
     ]));
     engine.wait_for(2000);
     settled(&punt, 2000);
-    assert!(documents(&engine).iter().all(|document| document["service.name"] == "app"
-        && document["message"].as_str().is_some_and(|text| text.starts_with("with \"quotes\", ünï"))));
+    assert!(documents(&engine).iter().all(|document| {
+        document["service.name"] == "app"
+            && document["message"]
+                .as_str()
+                .is_some_and(|text| text.starts_with("with \"quotes\", ünï"))
+    }));
 }
 
 #[test]
@@ -126,17 +151,32 @@ fn rsyslog_forwards_in_both_formats_and_framings() {
     );
     std::fs::write(site.path("rsyslog.conf"), config).expect("written");
     let folder = Program::Rsyslog.folder().expect("rsyslog is unpacked");
-    let mut command = Program::Rsyslog.command("usr/sbin/rsyslogd").expect("rsyslog is unpacked");
-    command.arg("-n").arg("-f").arg(site.path("rsyslog.conf")).arg("-i").arg(site.path("rsyslog.pid"));
-    command.arg("-M").arg(folder.join("usr/lib/x86_64-linux-gnu/rsyslog"));
+    let mut command = Program::Rsyslog
+        .command("usr/sbin/rsyslogd")
+        .expect("rsyslog is unpacked");
+    command
+        .arg("-n")
+        .arg("-f")
+        .arg(site.path("rsyslog.conf"))
+        .arg("-i")
+        .arg(site.path("rsyslog.pid"));
+    command
+        .arg("-M")
+        .arg(folder.join("usr/lib/x86_64-linux-gnu/rsyslog"));
     let _sender = start(&mut command);
     let ours = || {
         let all = documents(&engine);
-        all.into_iter().filter(|document| document["service.name"] == "app").collect::<Vec<_>>()
+        all.into_iter()
+            .filter(|document| document["service.name"] == "app")
+            .collect::<Vec<_>>()
     };
-    until("each line came three times", || (ours().len() == 3000).then_some(()));
+    until("each line came three times", || {
+        (ours().len() == 3000).then_some(())
+    });
     assert!(ours().iter().all(|document| {
-        document["message"].as_str().is_some_and(|text| text.starts_with("with \"quotes\", ünï"))
+        document["message"]
+            .as_str()
+            .is_some_and(|text| text.starts_with("with \"quotes\", ünï"))
     }));
     assert_eq!(punt.counter("source", "failed"), 0);
     assert_law(&punt);
@@ -161,19 +201,38 @@ fn nginx_logs_by_syslog_and_into_a_file() {
         punt.address("udp")
     );
     std::fs::write(site.path("nginx.conf"), config).expect("written");
-    let mut command = Program::Nginx.command("usr/sbin/nginx").expect("nginx is unpacked");
-    command.arg("-p").arg(site.folder.path()).arg("-c").arg(site.path("nginx.conf"));
-    command.arg("-e").arg(site.path("error.log")).stderr(Stdio::null());
+    let mut command = Program::Nginx
+        .command("usr/sbin/nginx")
+        .expect("nginx is unpacked");
+    command
+        .arg("-p")
+        .arg(site.folder.path())
+        .arg("-c")
+        .arg(site.path("nginx.conf"));
+    command
+        .arg("-e")
+        .arg(site.path("error.log"))
+        .stderr(Stdio::null());
     let _sender = start(&mut command);
     until("nginx listens", || std::net::TcpStream::connect(address).ok());
     for number in 0..50 {
-        assert_eq!(send(address, "GET", &format!("/page/{number}"), &[], b"").status, 204);
+        assert_eq!(
+            send(address, "GET", &format!("/page/{number}"), &[], b"").status,
+            204
+        );
     }
     engine.wait_for(100);
     let all = documents(&engine);
-    let by_syslog: Vec<&Value> = all.iter().filter(|document| document["service.name"] == "web").collect();
+    let by_syslog: Vec<&Value> = all
+        .iter()
+        .filter(|document| document["service.name"] == "web")
+        .collect();
     assert_eq!(by_syslog.len(), 50);
-    let line = |document: &Value| document["message"].as_str().is_some_and(|text| text.contains("\"GET /page/"));
+    let line = |document: &Value| {
+        document["message"]
+            .as_str()
+            .is_some_and(|text| text.contains("\"GET /page/"))
+    };
     assert!(all.iter().all(line));
     punt.wait_for_counter("sink", "acknowledged", 100);
     assert_law(&punt);

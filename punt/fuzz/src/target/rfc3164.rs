@@ -45,6 +45,9 @@ pub(super) fn round_trip(line: &str) {
         let mut written = String::new();
         message.write(&mut written);
         let again = parse(&written, later);
-        assert!(again.as_ref() == Ok(&message), "{message:?} is written {written:?} and read {again:?}");
+        assert!(
+            again.as_ref() == Ok(&message),
+            "{message:?} is written {written:?} and read {again:?}"
+        );
     }
 }

@@ -130,7 +130,11 @@ impl Polled for Follower {
             }
         }
         // No path led here, and a writer may still append.
-        for followed in self.files.values_mut().filter(|followed| followed.renamed && !followed.finished) {
+        for followed in self
+            .files
+            .values_mut()
+            .filter(|followed| followed.renamed && !followed.finished)
+        {
             self.news |= followed.extend().unwrap_or_default();
         }
         self.read_from = ReadFrom::Beginning;
@@ -229,7 +233,8 @@ impl Follower {
         let identity = (data.dev(), data.ino());
         let known = self.files.values_mut().find(|followed| {
             // A packed file that is read to its end stays what it is; another one was truncated and is over.
-            (followed.mark.device, followed.mark.inode) == identity && (!followed.finished || followed.is_packed())
+            (followed.mark.device, followed.mark.inode) == identity
+                && (!followed.finished || followed.is_packed())
         });
         if let Some(followed) = known {
             followed.renamed = false;

@@ -61,12 +61,7 @@ impl Service {
             Err(refusal) => Err(refusal),
         };
         // A client that is still sending would see a broken connection instead of the answer.
-        body::drain(
-            &mut incoming,
-            self.config.max_body_bytes,
-            self.config.idle_timeout,
-        )
-        .await;
+        body::drain(&mut incoming, self.config.idle_timeout).await;
         answer
     }
 

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::export::Entry;
 use crate::event::{Batch, Document};
 use crate::meter::{Count, Meter};
+use crate::source::syslog::level;
 
 /// The longest `_id` that Elasticsearch takes.
 const MAX_ID: usize = 512;
@@ -115,15 +116,4 @@ fn is_custom(name: &str) -> bool {
         "ORIGINAL_BASE64",
     ];
     !name.is_empty() && !name.starts_with('_') && !TAKEN.contains(&name)
-}
-
-/// The level words of our own records, so that one search finds both.
-fn level(priority: u8) -> &'static str {
-    match priority {
-        0..=2 => "critical",
-        3 => "error",
-        4 => "warn",
-        5 | 6 => "info",
-        _ => "debug",
-    }
 }

@@ -92,10 +92,10 @@ impl Datagrams {
         };
         let mut until = None;
         loop {
-            if self.intake.stop.is_cancelled() {
-                if *until.get_or_insert_with(|| Instant::now() + DRAIN) < Instant::now() {
-                    return Ok(());
-                }
+            if self.intake.stop.is_cancelled()
+                && *until.get_or_insert_with(|| Instant::now() + DRAIN) < Instant::now()
+            {
+                return Ok(());
             }
             let waiting = until.is_none() && state.batch.is_empty();
             match self.receive(&mut buffers, &mut state, waiting) {

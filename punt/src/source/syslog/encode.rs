@@ -174,7 +174,7 @@ fn write(
 }
 
 /// The level words of our own records, so that one search finds both.
-fn level(severity: u8) -> &'static str {
+pub(crate) fn level(severity: u8) -> &'static str {
     match severity {
         0..=2 => "critical",
         3 => "error",

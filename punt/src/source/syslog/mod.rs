@@ -11,4 +11,5 @@ mod start;
 mod stream;
 mod unix;
 
+pub(crate) use encode::level;
 pub(super) use start::start;

@@ -22,7 +22,7 @@ pub(crate) struct Intake {
     /// Bounded: when it is full, the source waits.
     pub(crate) queue: Sender<Batch>,
     pub(crate) stop: CancellationToken,
-    /// To be cancelled by a source whose end is the end of punt, once what it handed on is in the buffers.
+    /// To be cancelled by a source whose end is the end of punt, once it has handed on all that it has.
     pub(crate) input_ended: CancellationToken,
     /// The folder for what the source must remember.
     pub(crate) checkpoints: PathBuf,

@@ -105,7 +105,7 @@ fn syslog_ng_forwards_in_both_formats() {
         "@version: 3.38\n\
          source s {{ file(\"{file}\" flags(no-parse) program-override(\"app\") multi-line-mode(none)); }};\n\
          destination old {{ network(\"127.0.0.1\" port({port}) transport(\"tcp\")); }};\n\
-         destination new {{ syslog(\"127.0.0.1\" port({port}) transport(\"tcp\")); }};\n\
+         destination new {{ syslog(\"127.0.0.1\" port({port}) transport(\"tcp\") persist-name(\"new\")); }};\n\
          log {{ source(s); destination(old); destination(new); }};\n"
     );
     std::fs::write(site.path("syslog-ng.conf"), config).expect("written");

@@ -119,23 +119,21 @@ impl Sockets {
     }
 
     /// The kept datagram socket called `name`, or else the one that `bind` makes for `address`.
-    /// Needs a tokio runtime.
     pub fn take_or_bind_udp(
         &mut self,
         name: &str,
         address: SocketAddr,
         bind: impl FnOnce(SocketAddr) -> io::Result<UdpSocket>,
-    ) -> io::Result<tokio::net::UdpSocket> {
+    ) -> io::Result<UdpSocket> {
         if let Some(Socket::Udp(socket)) = self.kept(name, address) {
-            return tokio::net::UdpSocket::from_std(socket.try_clone()?);
+            return socket.try_clone();
         }
         let socket = bind(address)?;
-        socket.set_nonblocking(true)?;
         if self.kept.is_some() {
             let copy = Socket::Udp(Arc::new(socket.try_clone()?));
             self.keep_copy(name, address, copy);
         }
-        tokio::net::UdpSocket::from_std(socket)
+        Ok(socket)
     }
 
     fn kept(&mut self, name: &str, address: SocketAddr) -> Option<Socket> {

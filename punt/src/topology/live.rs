@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info, warn};
 
 use super::plan::{NewSource, Plan, chain};
-use super::running::{Running, Work};
+use super::running::{FOREVER, Running, Work};
 use super::sink::{self, LiveSink};
 use crate::config::{self, Config, ProcessConfig};
 use crate::event::Batch;
@@ -56,7 +56,7 @@ pub(crate) struct Topology {
     router: Arc<Meter>,
     stage: LiveStage,
     abandon: CancellationToken,
-    running: Running,
+    pub(super) running: Running,
 }
 
 /// A source that runs.
@@ -133,6 +133,7 @@ impl Topology {
         mut reloads: mpsc::Receiver<oneshot::Sender<Report>>,
     ) -> anyhow::Result<()> {
         let stop = self.stop.clone();
+        let input_ended = self.running.input_ended();
         let mut watchdog = Watchdog::new();
         notify::ready();
         let failed = loop {
@@ -140,6 +141,12 @@ impl Topology {
                 // First: sources end because of it.
                 biased;
                 () = stop.cancelled() => break None,
+                () = input_ended.cancelled() => {
+                    // Everything is to be delivered, however long that takes.
+                    self.process.grace = FOREVER;
+                    stop.cancel();
+                    break None;
+                }
                 reason = self.running.failure() => {
                     error!(event.action = "task-failed", error = format!("{reason:#}"), "a task failed, stopping");
                     stop.cancel();
@@ -384,6 +391,10 @@ impl Topology {
                     let result = task.await;
                     drop(guard);
                     result
+                }),
+                Task::Receiver(task) => self.running.spawn_blocking(name, Work::Source, asked, move || {
+                    let _guard = guard;
+                    task()
                 }),
                 Task::Thread(task) => {
                     let runtime = Handle::current();

@@ -14,7 +14,7 @@ use super::sink::{self, Fresh, Prepared};
 use crate::config::{Config, OnFailure, TransformConfig};
 use crate::event::Batch;
 use crate::meter::Meter;
-use crate::source::{self, Intake, Task};
+use crate::source::{self, Intake, Rate, Task};
 use crate::transform::{self, Chain, Step};
 
 /// Batches that may wait between a source and its transforms; the source waits when it is full.
@@ -93,6 +93,10 @@ impl Topology {
                 queue,
                 stop: stop.clone(),
                 hang_up: self.stop.clone(),
+                input_ended: self.running.input_ended(),
+                rate: source
+                    .rate()
+                    .map(|(per_second, when)| Arc::new(Rate::new(per_second, when))),
                 checkpoints: self.checkpoints.clone(),
             };
             let tasks = source::start(source, intake, self.sockets.owner(name))

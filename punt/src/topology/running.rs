@@ -16,6 +16,9 @@ const SAY_EVERY: Duration = Duration::from_secs(5);
 /// How long after the grace period the routing stage may take to give up.
 const ABANDON: Duration = Duration::from_secs(2);
 
+/// The grace period of a punt that ends because its input has ended.
+pub(super) const FOREVER: Duration = Duration::from_secs(10 * 365 * 86_400);
+
 /// What a task is part of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Work {
@@ -31,6 +34,8 @@ pub(crate) struct Running {
     left: Vec<Left>,
     started: u64,
     abandon: CancellationToken,
+    /// Cancelled when a source's input has ended, and with it the work of this punt.
+    input_ended: CancellationToken,
     /// Held as long as the buffers are used.
     _lock: File,
 }
@@ -58,8 +63,13 @@ impl Running {
             left: Vec::new(),
             started: 0,
             abandon,
+            input_ended: CancellationToken::new(),
             _lock: lock,
         }
+    }
+
+    pub(super) fn input_ended(&self) -> CancellationToken {
+        self.input_ended.clone()
     }
 
     /// Runs a task that should not end before `asked` is cancelled.
@@ -120,6 +130,8 @@ impl Running {
                 None => std::future::pending().await,
                 Some(ended) => match self.ended(ended) {
                     Ok(true) => {}
+                    // A source that has said so: the end of its input is the end of punt.
+                    Ok(false) if self.input_ended.is_cancelled() => {}
                     // Nobody asked it to end. Without it punt would look alive and be deaf.
                     Ok(false) => return anyhow!("a task ended unasked"),
                     Err(error) => return error,

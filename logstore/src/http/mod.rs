@@ -13,9 +13,12 @@ pub mod cluster;
 pub mod document;
 pub mod field_caps;
 pub mod index;
+pub mod msearch;
 pub mod params;
+pub mod point;
 pub mod reply;
 pub mod router;
+pub mod scroll;
 pub mod search;
 pub mod template;
 

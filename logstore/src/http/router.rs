@@ -4,16 +4,19 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::from_fn;
-use axum::routing::{any, get, post, put};
+use axum::routing::{any, delete, get, post, put};
 
 use super::app::App;
-use super::{admin, bulk, cat, cluster, document, field_caps, index, reply, search, template};
+use super::{
+    admin, bulk, cat, cluster, document, field_caps, index, msearch, point, reply, scroll, search, template,
+};
 
 /// The routes.
 pub fn router(app: Arc<App>) -> Router {
     let searching = || get(search::search).post(search::search);
+    let scrolling = || get(scroll::next).post(scroll::next).delete(scroll::clear);
     let counting = || get(search::count).post(search::count);
-    let many = || get(search::multi_search).post(search::multi_search);
+    let many = || get(msearch::multi_search).post(msearch::multi_search);
     let caps = || get(field_caps::field_caps).post(field_caps::field_caps);
     let refreshing = || get(index::refresh).post(index::refresh);
     let getting = || get(document::multi_get).post(document::multi_get);
@@ -42,6 +45,16 @@ pub fn router(app: Arc<App>) -> Router {
         // searching
         .route("/_search", searching())
         .route("/{index}/_search", searching())
+        .route("/_search/scroll", scrolling())
+        .route("/_search/scroll/{id}", scrolling())
+        .route("/{index}/_pit", post(point::open))
+        .route("/_pit", delete(point::close))
+        .route("/{index}/_search/point_in_time", post(point::open_opensearch))
+        .route("/_search/point_in_time", delete(point::close_opensearch))
+        .route(
+            "/_search/point_in_time/_all",
+            get(point::list_opensearch).delete(point::close_all_opensearch),
+        )
         .route("/_msearch", many())
         .route("/{index}/_msearch", many())
         .route("/_count", counting())

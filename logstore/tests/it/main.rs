@@ -14,4 +14,7 @@ mod durability;
 mod indices;
 mod process;
 mod queries;
+mod queries_in_full;
+mod search_highlight;
+mod search_paging;
 mod server;

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::Flavor;
 use super::lex::{self, Token, has_wildcard, unescape};
 use crate::error::{ApiError, ApiResult};
-use crate::query::ast::{Bool, MultiKind, Operator, Pattern, Query, Range};
+use crate::query::ast::{Bool, Fuzziness, MultiKind, MultiMatch, Operator, Pattern, Query, Range, Words};
 
 /// Deepest nesting of parentheses.
 const MAX_DEPTH: usize = 64;
@@ -227,7 +227,8 @@ impl Parser<'_> {
             return self.each_field(field, |field| Query::Fuzzy {
                 field,
                 text: text.clone(),
-                distance,
+                fuzziness: Fuzziness::Edits(distance),
+                prefix: 0,
             });
         }
         if has_wildcard(word) {
@@ -237,7 +238,7 @@ impl Parser<'_> {
                 ignore_case: false,
             });
         }
-        self.text(field, unescape(word), MultiKind::Words)
+        self.text(field, unescape(word), MultiKind::Best)
     }
 
     fn quoted(&mut self, field: Option<&str>, text: String) -> Query {
@@ -267,6 +268,10 @@ impl Parser<'_> {
             Some(field) => vec![(field.to_owned(), 1.0)],
             None => self.default_fields.to_vec(),
         };
+        let words = Words {
+            operator: self.operator,
+            ..Words::default()
+        };
         match fields.as_slice() {
             [(field, _)] if !field.contains('*') => {
                 let field = field.clone();
@@ -278,21 +283,17 @@ impl Parser<'_> {
                         prefix: false,
                     }
                 } else {
-                    Query::Match {
-                        field,
-                        text,
-                        operator: self.operator,
-                        minimum: None,
-                        lenient: false,
-                    }
+                    Query::Match { field, text, words }
                 }
             }
-            _ => Query::MultiMatch {
+            _ => Query::MultiMatch(Box::new(MultiMatch {
                 fields,
                 text,
-                operator: self.operator,
                 kind,
-            },
+                words,
+                slop: 0,
+                tie_breaker: None,
+            })),
         }
     }
 
@@ -322,9 +323,7 @@ mod tests {
         Query::Match {
             field: field.into(),
             text: text.into(),
-            operator: Operator::Or,
-            minimum: None,
-            lenient: false,
+            words: Words::default(),
         }
     }
 

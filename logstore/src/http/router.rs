@@ -8,7 +8,8 @@ use axum::routing::{any, delete, get, post, put};
 
 use super::app::App;
 use super::{
-    admin, bulk, cat, cluster, document, field_caps, index, msearch, point, reply, scroll, search, template,
+    admin, analyze, bulk, cat, cluster, document, explain, field_caps, index, msearch, point, reply, scroll,
+    search, search_shards, template, terms_enum,
 };
 
 /// The routes.
@@ -61,6 +62,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/{index}/_count", counting())
         .route("/_field_caps", caps())
         .route("/{index}/_field_caps", caps())
+        .merge(more_searching())
         // indices
         .route(
             "/{index}",
@@ -107,4 +109,47 @@ pub fn router(app: Arc<App>) -> Router {
         .method_not_allowed_fallback(admin::wrong_method)
         .layer(from_fn(reply::finish))
         .with_state(app)
+}
+
+/// What is asked about queries and terms, and what is refused by name.
+fn more_searching() -> Router<Arc<App>> {
+    let validating = || get(explain::validate).post(explain::validate);
+    let analyzing = || get(analyze::analyze).post(analyze::analyze);
+    let sharding = || get(search_shards::search_shards).post(search_shards::search_shards);
+    let refusing = || get(search_shards::refused).post(search_shards::refused);
+    let mut router = Router::new()
+        .route(
+            "/{index}/_explain/{id}",
+            get(explain::explain).post(explain::explain),
+        )
+        .route("/_validate/query", validating())
+        .route("/{index}/_validate/query", validating())
+        .route("/_analyze", analyzing())
+        .route("/{index}/_analyze", analyzing())
+        .route(
+            "/{index}/_terms_enum",
+            get(terms_enum::terms_enum).post(terms_enum::terms_enum),
+        )
+        .route("/_search_shards", sharding())
+        .route("/{index}/_search_shards", sharding())
+        .route("/_async_search", post(search_shards::async_search))
+        .route("/{index}/_async_search", post(search_shards::async_search))
+        .route(
+            "/_async_search/{id}",
+            get(search_shards::async_search_by_id).delete(search_shards::async_search_by_id),
+        );
+    for name in [
+        "_rank_eval",
+        "_mtermvectors",
+        "_search/template",
+        "_msearch/template",
+    ] {
+        router = router
+            .route(&format!("/{name}"), refusing())
+            .route(&format!("/{{index}}/{name}"), refusing());
+    }
+    router
+        .route("/_render/template", refusing())
+        .route("/{index}/_termvectors", refusing())
+        .route("/{index}/_termvectors/{id}", refusing())
 }

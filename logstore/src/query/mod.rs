@@ -9,6 +9,7 @@ pub mod check;
 pub mod dsl;
 pub mod lower;
 pub mod lucene;
+pub mod nested;
 pub mod query_string;
 pub mod range;
 pub mod regexp;

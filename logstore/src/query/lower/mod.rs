@@ -15,6 +15,7 @@ use tantivy::schema::IndexRecordOption;
 
 use super::ast::{self, Bool, Function, Fuzziness, Pattern, Query, Scored};
 use super::dsl::text;
+use super::nested::{self, NestedQuery};
 use super::scan::ScanQuery;
 use super::scored::{Modes, ScoredQuery, Value as Valued};
 use super::{range, terms};
@@ -109,12 +110,16 @@ impl<'a> Lowering<'a> {
                 query,
                 ignore_unmapped,
             } => {
-                if !*ignore_unmapped && !self.mapping.objects.contains_key(path.as_str()) {
+                if !self.mapping.objects.contains_key(path.as_str()) {
+                    if *ignore_unmapped {
+                        return Ok(Box::new(EmptyQuery));
+                    }
                     return Err(ApiError::query_shard(format!(
                         "[nested] failed to find nested object under path [{path}]"
                     )));
                 }
-                self.lower(query)?
+                let candidates = self.lower(&nested::superset(query))?;
+                Box::new(NestedQuery::new(candidates, path, query, self.mapping, self.now))
             }
             Query::Lookup { field, .. } => {
                 return Err(ApiError::internal(format!(

@@ -122,30 +122,31 @@ pub async fn field_caps(
             indices = kept;
         }
         let mut fields: BTreeMap<String, BTreeMap<String, Caps>> = BTreeMap::new();
-        let mut add = |name: &str, type_name: &str, searchable, aggregatable, metadata, index: &str| {
-            if !filters.takes(type_name) {
-                return;
-            }
-            let caps = fields
-                .entry(name.to_owned())
-                .or_default()
-                .entry(type_name.to_owned())
-                .or_insert_with(|| Caps {
-                    metadata,
-                    indices: Vec::new(),
-                    not_searchable: Vec::new(),
-                    not_aggregatable: Vec::new(),
-                });
-            if caps.indices.last().is_none_or(|last| last != index) {
-                caps.indices.push(index.to_owned());
-                if !searchable {
-                    caps.not_searchable.push(index.to_owned());
+        let mut add =
+            |name: &str, type_name: &str, searchable: bool, aggregatable: bool, metadata, index: &str| {
+                if !filters.takes(type_name) {
+                    return;
                 }
-                if !aggregatable {
-                    caps.not_aggregatable.push(index.to_owned());
+                let caps = fields
+                    .entry(name.to_owned())
+                    .or_default()
+                    .entry(type_name.to_owned())
+                    .or_insert_with(|| Caps {
+                        metadata,
+                        indices: Vec::new(),
+                        not_searchable: Vec::new(),
+                        not_aggregatable: Vec::new(),
+                    });
+                if caps.indices.last().is_none_or(|last| last != index) {
+                    caps.indices.push(index.to_owned());
+                    if !searchable {
+                        caps.not_searchable.push(index.to_owned());
+                    }
+                    if !aggregatable {
+                        caps.not_aggregatable.push(index.to_owned());
+                    }
                 }
-            }
-        };
+            };
         for index in &indices {
             let mapping = index.mapping();
             for pattern in &patterns {

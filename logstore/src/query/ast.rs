@@ -1,5 +1,6 @@
 //! The query tree.
 
+pub use punt_lucene::Operator;
 use serde_json::Value;
 
 /// A query.
@@ -110,16 +111,6 @@ pub enum Query {
     Boost(Box<Query>, f32),
     /// A query with a name, which hits that match it show.
     Named(Box<Query>, String),
-}
-
-/// Whether one or all words must match.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Operator {
-    /// One.
-    #[default]
-    Or,
-    /// All.
-    And,
 }
 
 /// How the words of a text are looked for.

@@ -181,7 +181,7 @@ async fn options_of_term_queries_decide_what_matches() {
             vec!["4"],
         ),
         (
-            json!({"range": {"at": {"gt": "24/11/2026", "format": "dd/MM/yyyy"}}}),
+            json!({"range": {"at": {"gt": "2026-11-24", "format": "yyyy-MM-dd"}}}),
             vec![],
         ),
         (

@@ -171,10 +171,10 @@ mod tests {
 
     #[test]
     fn an_unknown_query_is_named() {
-        let error = parse(&json!({"bool": {"must": [{"percolate": {}}]}})).unwrap_err();
+        let error = parse(&json!({"bool": {"must": [{"foo": {}}]}})).unwrap_err();
         assert_eq!(
             (error.kind, error.reason.as_str()),
-            ("parsing_exception", "unknown query [percolate]")
+            ("parsing_exception", "unknown query [foo]")
         );
     }
 

@@ -304,7 +304,7 @@ mod tests {
     fn a_fragment_is_a_sentence_and_short_ones_are_joined() {
         let text = "The guild is slow. Nothing else happened here today. Another guild is fine.";
         assert_eq!(
-            cut_at(text, &["guild"], 20),
+            cut_at(text, &["guild"], 22),
             ["The <em>guild</em> is slow.", "Another <em>guild</em> is fine."]
         );
         assert_eq!(

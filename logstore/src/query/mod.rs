@@ -15,6 +15,7 @@ pub mod range;
 pub mod regexp;
 pub mod scan;
 pub mod scored;
+pub mod similarity;
 pub mod terms;
 
 pub use ast::Query;

@@ -5,7 +5,7 @@ use tantivy::query::{AllQuery, BooleanQuery, BoostQuery, EmptyQuery, Occur, Phra
 
 use serde_json::Value;
 
-use super::{Boxed, Lowering, best_of, scored};
+use super::{Boxed, Lowering, best_of};
 use crate::engine::tokenizer;
 use crate::error::{ApiError, ApiResult};
 use crate::mapping::{Field, Kind};
@@ -47,7 +47,7 @@ impl Lowering<'_> {
                 }
                 match words.fuzziness {
                     Some(fuzziness) => self.fuzzy(field, token, fuzziness, words.fuzzy_prefix),
-                    None => Ok(scored(terms::string(self.fields.text, &field.path, token))),
+                    None => Ok(self.word(field, token)),
                 }
             })
             .collect::<ApiResult<Vec<Boxed>>>()?;
@@ -76,17 +76,17 @@ impl Lowering<'_> {
             .collect();
         Ok(match (list.len(), prefix) {
             (0, _) => Box::new(EmptyQuery),
-            (1, false) => scored(list.into_iter().next().expect("there is one")),
+            (1, false) => self.word(field, &tokens[0]),
             (1, true) => return self.pattern(field, &Pattern::Prefix(tokens[0].clone()), false),
             (_, false) => {
                 let mut phrase = PhraseQuery::new(list);
                 phrase.set_slop(slop);
-                Box::new(phrase)
+                self.scored_in(field, Box::new(phrase))
             }
             (_, true) => {
                 let mut phrase = PhrasePrefixQuery::new(list);
                 phrase.set_max_expansions(MAX_EXPANSIONS);
-                Box::new(phrase)
+                self.scored_in(field, Box::new(phrase))
             }
         })
     }

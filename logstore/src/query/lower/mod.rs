@@ -18,6 +18,7 @@ use super::dsl::text;
 use super::nested::{self, NestedQuery};
 use super::scan::ScanQuery;
 use super::scored::{Modes, ScoredQuery, Value as Valued};
+use super::similarity::{Population, Similarity};
 use super::{range, terms};
 use crate::date::Millis;
 use crate::document::convert::{self, FIELD_NAMES, Scalar};
@@ -276,7 +277,7 @@ impl<'a> Lowering<'a> {
             return Ok(Box::new(EmptyQuery));
         }
         match field.kind {
-            Kind::Text => Ok(scored(terms::string(self.fields.text, &field.path, &text(value)))),
+            Kind::Text => Ok(self.word(field, &text(value))),
             Kind::Keyword | Kind::Flattened => Ok(self.exact(field, &text(value))),
             Kind::Boolean => {
                 let scalar = match value {
@@ -315,7 +316,29 @@ impl<'a> Lowering<'a> {
 
     fn exact(&self, field: &Field, value: &str) -> Boxed {
         let term = terms::string(self.fields.keyword, &field.path, value);
-        Box::new(TermQuery::new(term, IndexRecordOption::Basic))
+        self.scored_in(field, Box::new(TermQuery::new(term, IndexRecordOption::Basic)))
+    }
+
+    /// One analysed word.
+    fn word(&self, field: &Field, word: &str) -> Boxed {
+        let term = terms::string(self.fields.text, &field.path, word);
+        self.scored_in(
+            field,
+            Box::new(TermQuery::new(term, IndexRecordOption::WithFreqs)),
+        )
+    }
+
+    /// Scores by the documents that have a field.
+    fn scored_in(&self, field: &Field, query: Boxed) -> Boxed {
+        let own = field.column();
+        let witnesses = field.subfields.iter().filter(|sub| sub.witnesses());
+        let columns = own
+            .into_iter()
+            .chain(witnesses.filter_map(|sub| sub.column()))
+            .collect();
+        let named =
+            (field.kind == Kind::Text).then(|| terms::string(self.fields.keyword, &FIELD_NAMES, &field.path));
+        Similarity::around(query, Population { columns, named })
     }
 
     fn terms(&self, field: &Field, values: &[Value]) -> ApiResult<Boxed> {
@@ -429,10 +452,6 @@ impl<'a> Lowering<'a> {
             lowered, minimum,
         )))
     }
-}
-
-fn scored(term: Term) -> Boxed {
-    Box::new(TermQuery::new(term, IndexRecordOption::WithFreqs))
 }
 
 /// The best of several, with a part of the others.

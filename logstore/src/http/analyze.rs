@@ -109,8 +109,7 @@ fn answer(texts: &[String], name: &str) -> ApiResult<Reply> {
                 "position": places + token.position,
             }));
         }
-        // Values of a list are a hundred words apart.
-        places += last + 101;
+        places += last + 1;
         offset += text.encode_utf16().count() + 1;
     }
     Ok(Reply::json(&json!({ "tokens": tokens })))

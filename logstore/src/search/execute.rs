@@ -128,7 +128,8 @@ pub fn execute(views: &[View], request: &SearchRequest, limits: &Limits) -> ApiR
                 at_least: false,
             }),
         },
-        max_score,
+        // Of no index at all the best score is none, which Elasticsearch writes as zero.
+        max_score: if views.is_empty() { Some(0.0) } else { max_score },
         hits,
         aggregations,
         last,

@@ -61,7 +61,11 @@ pub fn doc_values(
             }
         }
     }
-    for (name, values) in fields(source, mapping, asked) {
+    // A field may be asked for twice, in two formats.
+    for (name, values) in asked
+        .iter()
+        .flat_map(|ask| fields(source, mapping, std::slice::from_ref(ask)))
+    {
         let Some(field) = mapping.get(&name).filter(|field| field.column().is_some()) else {
             continue;
         };
@@ -75,7 +79,10 @@ pub fn doc_values(
         if field.kind.is_exact_string() {
             values.dedup();
         }
-        out.insert(name, values.into());
+        match out.get_mut(&name) {
+            Some(Value::Array(known)) => known.extend(values),
+            _ => drop(out.insert(name, values.into())),
+        }
     }
     Ok(out)
 }

@@ -175,6 +175,8 @@ impl SearchRequest {
             "query" => self.query = dsl::parse(value)?,
             "post_filter" => self.post_filter = Some(dsl::parse(value)?),
             "from" => self.from = count(key, value)?,
+            // -1 is what clients of old send for the default.
+            "size" if value.as_i64() == Some(-1) => {}
             "size" => self.size = count(key, value)?,
             "sort" => self.sort = sort::parse(value)?,
             "search_after" => self.search_after = value.as_array().cloned(),

@@ -19,3 +19,5 @@ mod search_endpoints;
 mod search_highlight;
 mod search_paging;
 mod server;
+mod types;
+mod types_text;

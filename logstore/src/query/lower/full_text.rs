@@ -6,7 +6,6 @@ use tantivy::query::{AllQuery, BooleanQuery, BoostQuery, EmptyQuery, Occur, Phra
 use serde_json::Value;
 
 use super::{Boxed, Lowering, best_of};
-use crate::engine::tokenizer;
 use crate::error::{ApiError, ApiResult};
 use crate::mapping::{Field, Kind};
 use crate::query::ast::{self, MultiKind, MultiMatch, Operator, Pattern, Words};
@@ -16,6 +15,14 @@ use crate::query::terms;
 const MAX_EXPANSIONS: u32 = 50;
 
 impl Lowering<'_> {
+    /// The words of a text by the analyzer that the query names, or else the field's.
+    fn tokens(&self, field: &Field, text: &str, analyzer: Option<&str>) -> ApiResult<Vec<String>> {
+        match analyzer {
+            Some(_) => crate::query::analyzer::tokens(text, analyzer),
+            None => Ok(field.search_tokens(text)),
+        }
+    }
+
     /// Words of which a misfit matches nothing, if the query is lenient.
     pub(super) fn lenient_words(&self, field: &Field, text: &str, words: &Words) -> ApiResult<Boxed> {
         match self.words(field, text, words) {
@@ -36,7 +43,7 @@ impl Lowering<'_> {
             }
             return self.term(field, &Value::String(text.to_owned()));
         }
-        let tokens = tokens(text, words.analyzer.as_deref())?;
+        let tokens = self.tokens(field, text, words.analyzer.as_deref())?;
         let last = tokens.len().saturating_sub(1);
         let mut clauses = tokens
             .iter()
@@ -69,22 +76,25 @@ impl Lowering<'_> {
                 self.term(field, &Value::String(text.to_owned()))
             };
         }
-        let tokens = tokenizer::tokens(text);
-        let list: Vec<Term> = tokens
+        let tokens = field.search_positions(text);
+        let first = tokens.first().map_or(0, |(position, _)| *position);
+        let list: Vec<(usize, Term)> = tokens
             .iter()
-            .map(|token| terms::string(self.fields.text, &field.path, token))
+            .map(|(position, token)| {
+                let term = terms::string(self.fields.text, &field.path, token);
+                (position - first, term)
+            })
             .collect();
         Ok(match (list.len(), prefix) {
             (0, _) => Box::new(EmptyQuery),
-            (1, false) => self.word(field, &tokens[0]),
-            (1, true) => return self.pattern(field, &Pattern::Prefix(tokens[0].clone()), false),
+            (1, false) => self.word(field, &tokens[0].1),
+            (1, true) => return self.pattern(field, &Pattern::Prefix(tokens[0].1.clone()), false),
             (_, false) => {
-                let mut phrase = PhraseQuery::new(list);
-                phrase.set_slop(slop);
+                let phrase = PhraseQuery::new_with_offset_and_slop(list, slop);
                 self.scored_in(field, Box::new(phrase))
             }
             (_, true) => {
-                let mut phrase = PhrasePrefixQuery::new(list);
+                let mut phrase = PhrasePrefixQuery::new_with_offset(list);
                 phrase.set_max_expansions(MAX_EXPANSIONS);
                 self.scored_in(field, Box::new(phrase))
             }
@@ -112,7 +122,22 @@ impl Lowering<'_> {
             }
         };
         if multi.kind == MultiKind::Cross {
-            return self.cross_fields(multi, &fields, &boosted);
+            // Words can lie across fields that are analysed alike; the best such group counts.
+            let (text, exact): (Vec<_>, Vec<_>) = fields
+                .into_iter()
+                .partition(|(field, _, _)| field.kind == Kind::Text);
+            let mut groups = Vec::new();
+            if !text.is_empty() {
+                groups.push(self.cross_fields(multi, &text, &boosted)?);
+            }
+            for (field, boost, is_pattern) in &exact {
+                match self.words(field, &multi.text, &multi.words) {
+                    Ok(lowered) => groups.push(boosted(lowered, *boost)),
+                    Err(_) if *is_pattern || multi.words.lenient => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            return Ok(best_of(groups, multi.tie_breaker.unwrap_or(0.0)));
         }
         let mut clauses = Vec::with_capacity(fields.len());
         for (field, boost, is_pattern) in &fields {
@@ -148,7 +173,7 @@ impl Lowering<'_> {
             minimum: None,
             ..multi.words.clone()
         };
-        for token in tokens(&multi.text, multi.words.analyzer.as_deref())? {
+        for token in crate::query::analyzer::tokens(&multi.text, multi.words.analyzer.as_deref())? {
             let mut alternatives = Vec::new();
             for (field, boost, is_pattern) in fields {
                 match self.words(field, &token, &one) {
@@ -190,9 +215,4 @@ fn combined(clauses: Vec<Boxed>, words: &Words) -> ApiResult<Boxed> {
         clauses,
         minimum.max(1),
     )))
-}
-
-/// The words of a text by the analyzer that a query names, or the standard one.
-fn tokens(text: &str, analyzer: Option<&str>) -> ApiResult<Vec<String>> {
-    crate::query::analyzer::tokens(text, analyzer)
 }

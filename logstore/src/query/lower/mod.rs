@@ -19,7 +19,7 @@ use super::nested::{self, NestedQuery};
 use super::scan::ScanQuery;
 use super::scored::{Modes, ScoredQuery, Value as Valued};
 use super::similarity::{Population, Similarity};
-use super::{range, terms};
+use super::{address, range, terms};
 use crate::date::Millis;
 use crate::document::convert::{self, FIELD_NAMES, Scalar};
 use crate::engine::schema::{self, Fields};
@@ -240,8 +240,8 @@ impl<'a> Lowering<'a> {
     /// Lowers for the field, or for every field that a wildcard name matches, in which misfits match nothing.
     fn on_fields(&self, name: &str, lower: impl Fn(&Field) -> ApiResult<Boxed>) -> ApiResult<Boxed> {
         if !name.contains('*') {
-            return match self.mapping.get(name) {
-                Some(field) => lower(field),
+            return match self.mapping.resolve(name) {
+                Some(field) => lower(&field),
                 None => Ok(Box::new(EmptyQuery)),
             };
         }
@@ -273,12 +273,22 @@ impl<'a> Lowering<'a> {
     }
 
     fn term(&self, field: &Field, value: &Value) -> ApiResult<Boxed> {
+        if matches!(field.type_name.as_str(), "geo_point" | "geo_shape") {
+            return Err(ApiError::new(
+                400,
+                "query_shard_exception",
+                format!(
+                    "Geometry fields do not support exact searching, use dedicated geometry queries instead: [{}]",
+                    field.path
+                ),
+            ));
+        }
         if field.unindexed {
             return Ok(Box::new(EmptyQuery));
         }
         match field.kind {
             Kind::Text => Ok(self.word(field, &text(value))),
-            Kind::Keyword | Kind::Flattened => Ok(self.exact(field, &text(value))),
+            Kind::Keyword | Kind::Flattened => Ok(self.exact(field, &field.normalized(&text(value)))),
             Kind::Boolean => {
                 let scalar = match value {
                     Value::Bool(value) => Scalar::Bool(*value),
@@ -293,13 +303,7 @@ impl<'a> Lowering<'a> {
                 })?;
                 Ok(self.exact(field, value))
             }
-            Kind::Ip => {
-                let text = text(value);
-                let canonical = text
-                    .parse::<std::net::IpAddr>()
-                    .map_or(text, |ip| ip.to_canonical().to_string());
-                Ok(self.exact(field, &canonical))
-            }
+            Kind::Ip => address::term(&self.fields, field, &text(value)),
             Kind::Long { .. } | Kind::Double | Kind::Date => {
                 let equal = ast::Range {
                     field: field.path.to_string(),
@@ -347,7 +351,7 @@ impl<'a> Lowering<'a> {
                 let family = self.family(field).unwrap_or(self.fields.keyword);
                 let list = values
                     .iter()
-                    .map(|value| terms::string(family, &field.path, &text(value)));
+                    .map(|value| terms::string(family, &field.path, &field.normalized(&text(value))));
                 Ok(Box::new(ConstScoreQuery::new(
                     Box::new(TermSetQuery::new(list)),
                     1.0,
@@ -375,11 +379,11 @@ impl<'a> Lowering<'a> {
                 field.path, field.type_name
             )));
         };
-        // Text is indexed in lower case, and Elasticsearch normalises wildcards and prefixes accordingly.
+        // As Elasticsearch does: what stands for letters is brought into the form that they are indexed in.
         let lowered = match pattern {
-            Pattern::Wildcard(text) if field.kind == Kind::Text => Pattern::Wildcard(text.to_lowercase()),
-            Pattern::Prefix(text) if field.kind == Kind::Text => Pattern::Prefix(text.to_lowercase()),
-            other => other.clone(),
+            Pattern::Wildcard(text) => Pattern::Wildcard(field.normalized_part(text)),
+            Pattern::Prefix(text) => Pattern::Prefix(field.normalized_part(text)),
+            Pattern::Regexp(_) => pattern.clone(),
         };
         terms::pattern(family, &field.path, &lowered, ignore_case)
     }

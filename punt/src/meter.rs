@@ -40,6 +40,8 @@ pub(crate) enum Count {
     Refused,
     /// Events that went on, of those that a transform worked on.
     Emitted,
+    /// Messages of an alert.
+    Fired,
     /// Events that were in the buffer at start.
     Restored,
     /// Events that entered the buffer.
@@ -68,6 +70,10 @@ pub(crate) enum Count {
     DroppedDuplicate,
     /// Dropped by a transform that failed on it, as `on_failure` says, or by a program's `abort`.
     DroppedFailed,
+    /// A message of an alert that found no room in the action's queue. No event is lost.
+    DroppedQueueFull,
+    /// A message of an alert that could not be sent. No event is lost.
+    DroppedUnsent,
     /// Lost: no route matched.
     DroppedNoRoute,
     /// Lost: the buffer was full (`when_full = "drop_newest"`).
@@ -93,6 +99,7 @@ const ALL: &[(Count, &str)] = &[
     (Count::HttpRequests, "http_requests"),
     (Count::Refused, "refused"),
     (Count::Emitted, "emitted"),
+    (Count::Fired, "fired"),
     (Count::Restored, "restored"),
     (Count::Buffered, "buffered"),
     (Count::Sent, "sent"),
@@ -110,6 +117,8 @@ const DROPPED: &[(Count, &str)] = &[
     (Count::DroppedThrottled, "throttled"),
     (Count::DroppedDuplicate, "duplicate"),
     (Count::DroppedFailed, "failed"),
+    (Count::DroppedQueueFull, "queue_full"),
+    (Count::DroppedUnsent, "unsent"),
     (Count::DroppedNoRoute, "no_route"),
     (Count::DroppedBufferFull, "buffer_full"),
     (Count::DroppedAtStop, "stopped"),
@@ -205,9 +214,29 @@ impl Meter {
                             | Count::DroppedDeadLetterFull
                     )
             }
+            Kind::Alert => matches!(count, Count::Received | Count::Fired | Count::DroppedQueueFull),
+            Kind::Action => matches!(
+                count,
+                Count::Received
+                    | Count::Failed
+                    | Count::Acknowledged
+                    | Count::Retried
+                    | Count::Requests
+                    | Count::FailedRequests
+                    | Count::DroppedUnsent
+            ),
             Kind::Router => count == Count::DroppedNoRoute,
             Kind::Sink => {
-                !of_source && !of_transform && !matches!(count, Count::DroppedNoRoute | Count::Emitted)
+                !of_source
+                    && !of_transform
+                    && !matches!(
+                        count,
+                        Count::DroppedNoRoute
+                            | Count::Emitted
+                            | Count::Fired
+                            | Count::DroppedQueueFull
+                            | Count::DroppedUnsent
+                    )
             }
         }
     }

@@ -29,6 +29,10 @@ pub(crate) enum Count {
     Resyncs,
     /// Events whose sender's clock is far off; they are indexed by the time of receipt.
     ClockSkewed,
+    /// Events with bytes that are not UTF-8; they are kept as they came, in base64, beside the readable text.
+    NotUtf8,
+    /// Datagrams that the kernel dropped because punt did not read them in time. They are not among the received.
+    KernelDropped,
     /// Connections that were accepted.
     Connections,
     /// Of these: connections whose TLS handshake failed.
@@ -60,6 +64,8 @@ pub(crate) enum Count {
     Requests,
     /// Bulk requests that failed as a whole.
     FailedRequests,
+    /// Lost: the source is over its rate (`when_limited = "drop"`).
+    DroppedRateLimited,
     /// Dropped by the transform `drop`.
     DroppedCondition,
     /// Dropped by the transform `sample`.
@@ -94,6 +100,8 @@ const ALL: &[(Count, &str)] = &[
     (Count::Truncated, "truncated"),
     (Count::Resyncs, "resyncs"),
     (Count::ClockSkewed, "clock_skewed"),
+    (Count::NotUtf8, "not_utf8"),
+    (Count::KernelDropped, "kernel_dropped"),
     (Count::Connections, "connections"),
     (Count::FailedHandshakes, "failed_handshakes"),
     (Count::HttpRequests, "http_requests"),
@@ -112,6 +120,7 @@ const ALL: &[(Count, &str)] = &[
 ];
 
 const DROPPED: &[(Count, &str)] = &[
+    (Count::DroppedRateLimited, "rate_limited"),
     (Count::DroppedCondition, "condition"),
     (Count::DroppedSampled, "sampled"),
     (Count::DroppedThrottled, "throttled"),
@@ -201,7 +210,7 @@ impl Meter {
                 | Count::DroppedFailed
         );
         match self.kind {
-            Kind::Source => of_source || count == Count::DroppedAtStop,
+            Kind::Source => of_source || matches!(count, Count::DroppedAtStop | Count::DroppedRateLimited),
             Kind::Transform => {
                 of_transform
                     || matches!(
@@ -232,6 +241,7 @@ impl Meter {
                     && !matches!(
                         count,
                         Count::DroppedNoRoute
+                            | Count::DroppedRateLimited
                             | Count::Emitted
                             | Count::Fired
                             | Count::DroppedQueueFull

@@ -26,8 +26,8 @@ pub(crate) use index::IndexPattern;
 pub(crate) use route::RouteConfig;
 pub(crate) use sink::{ElasticsearchConfig, Fsync, Operation, SinkConfig, WhenFull};
 pub(crate) use source::{
-    ClientIndex, FileConfig, FileFormat, HttpAuth, HttpConfig, HttpFormat, HttpIds, SourceConfig,
-    SpoolConfig, SyslogConfig, TlsConfig,
+    ClientIndex, FileConfig, FileFormat, HttpAuth, HttpConfig, HttpFormat, HttpIds, JournaldConfig,
+    MultilineConfig, ReadFrom, SourceConfig, SpoolConfig, StdinConfig, SyslogConfig, TlsConfig, WhenLimited,
 };
 pub(crate) use transform::{
     Format, GeoStyle, OnFailure, ParseConfig, Scalar, Secret, TransformConfig, Unit, UnpackConfig, VrlConfig,

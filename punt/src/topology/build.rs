@@ -22,7 +22,7 @@ use crate::event::Batch;
 use crate::meter::{Count, Meter, Meters};
 use crate::route::{Outlet, Routes, Stage};
 use crate::sink::elasticsearch::{DeadLetter, Delivery, Sender};
-use crate::source::{self, Intake};
+use crate::source::{self, Intake, Rate};
 use crate::tap::Tap;
 use crate::transform::{self, Chain, Step};
 
@@ -77,7 +77,11 @@ pub(crate) fn build(
                 None => queue.clone(),
             },
             stop: stop.clone(),
+            input_ended: builder.running.input_ended(),
             checkpoints: checkpoints.clone(),
+            rate: source
+                .rate()
+                .map(|(per_second, when)| Arc::new(Rate::new(per_second, when))),
         };
         let tasks = source::start(source, intake, sockets)
             .with_context(|| format!("starting the source {name:?}"))?;

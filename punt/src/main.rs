@@ -3,6 +3,7 @@
 //! This file is the command line; each command is a file in `cmd`. The stages are folders of their names.
 
 mod admin;
+mod alert;
 mod buffer;
 mod checkpoint;
 mod cmd;
@@ -15,6 +16,7 @@ mod sink;
 mod source;
 mod tap;
 mod topology;
+mod transform;
 
 use std::process::ExitCode;
 

@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::{Outlet, Routes};
+use crate::alert::Rules;
 use crate::buffer::now_ms;
 use crate::config::Fsync;
 use crate::event::{Acknowledge, Batch};
@@ -29,6 +30,7 @@ const GROUP: usize = 16;
 pub(crate) struct Stage {
     pub(crate) queue: Receiver<Batch>,
     pub(crate) routes: Routes,
+    pub(crate) alerts: Rules,
     pub(crate) outlets: Vec<Outlet>,
     pub(crate) meter: Arc<Meter>,
     pub(crate) tap: Tap,
@@ -121,24 +123,30 @@ impl Stage {
     fn add(&mut self, batch: &Batch, now_ms: u64, runtime: &Handle) -> bool {
         let mut kept = true;
         let watched = self.tap.is_watched();
+        let alerting = (!self.alerts.is_empty()).then(Instant::now);
+        self.routes.begin();
         for event in batch.events() {
-            let sinks = self.routes.sinks(event.document);
-            if sinks == 0 {
-                self.meter.add(Count::DroppedNoRoute, 1);
-                continue;
+            if let Some(now) = alerting {
+                self.alerts.observe(event.document, now);
             }
-            if watched {
-                self.tap.offer(event.document);
-            }
-            for (number, outlet) in self.outlets.iter_mut().enumerate() {
-                if sinks & 1 << number != 0 {
-                    outlet.add(event, now_ms);
-                    if outlet.is_full() {
-                        kept &= outlet.flush(runtime, &self.abandon);
+            let outlets = &mut self.outlets;
+            let matched = self.routes.route(event, |sinks, event| {
+                for (number, outlet) in outlets.iter_mut().enumerate() {
+                    if sinks & 1 << number != 0 {
+                        outlet.add(event, now_ms);
+                        if outlet.is_full() {
+                            kept &= outlet.flush(runtime, &self.abandon);
+                        }
                     }
                 }
+            });
+            if !matched {
+                self.meter.add(Count::DroppedNoRoute, 1);
+            } else if watched {
+                self.tap.offer(event.document);
             }
         }
+        self.routes.settle();
         kept
     }
 

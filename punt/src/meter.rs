@@ -44,6 +44,8 @@ pub(crate) enum Count {
     Refused,
     /// Events that went on, of those that a transform worked on.
     Emitted,
+    /// Messages of an alert.
+    Fired,
     /// Events of a source that its transforms did not let pass; the reasons are counted there.
     Filtered,
     /// Events that came to this stage: to the router from the sources, to a sink by its routes.
@@ -78,6 +80,10 @@ pub(crate) enum Count {
     DroppedDuplicate,
     /// Dropped by a transform that failed on it, as `on_failure` says, or by a program's `abort`.
     DroppedFailed,
+    /// A message of an alert that found no room in the action's queue. No event is lost.
+    DroppedQueueFull,
+    /// A message of an alert that could not be sent. No event is lost.
+    DroppedUnsent,
     /// Lost: no route matched.
     DroppedNoRoute,
     /// Lost: the buffer was full (`when_full = "drop_newest"`).
@@ -105,6 +111,7 @@ const ALL: &[(Count, &str)] = &[
     (Count::HttpRequests, "http_requests"),
     (Count::Refused, "refused"),
     (Count::Emitted, "emitted"),
+    (Count::Fired, "fired"),
     (Count::Filtered, "filtered"),
     (Count::Routed, "routed"),
     (Count::Restored, "restored"),
@@ -125,6 +132,8 @@ const DROPPED: &[(Count, &str)] = &[
     (Count::DroppedThrottled, "throttled"),
     (Count::DroppedDuplicate, "duplicate"),
     (Count::DroppedFailed, "failed"),
+    (Count::DroppedQueueFull, "queue_full"),
+    (Count::DroppedUnsent, "unsent"),
     (Count::DroppedNoRoute, "no_route"),
     (Count::DroppedBufferFull, "buffer_full"),
     (Count::DroppedAtStop, "stopped"),
@@ -234,13 +243,30 @@ impl Meter {
                             | Count::DroppedDeadLetterFull
                     )
             }
+            Kind::Alert => matches!(count, Count::Received | Count::Fired | Count::DroppedQueueFull),
+            Kind::Action => matches!(
+                count,
+                Count::Received
+                    | Count::Failed
+                    | Count::Acknowledged
+                    | Count::Retried
+                    | Count::Requests
+                    | Count::FailedRequests
+                    | Count::DroppedUnsent
+            ),
             Kind::Router => matches!(count, Count::Routed | Count::DroppedNoRoute),
             Kind::Sink => {
                 !of_source
                     && !of_transform
                     && !matches!(
                         count,
-                        Count::DroppedNoRoute | Count::DroppedRateLimited | Count::Emitted | Count::Filtered
+                        Count::DroppedNoRoute
+                            | Count::DroppedRateLimited
+                            | Count::Emitted
+                            | Count::Filtered
+                            | Count::Fired
+                            | Count::DroppedQueueFull
+                            | Count::DroppedUnsent
                     )
             }
         }

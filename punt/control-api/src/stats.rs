@@ -33,6 +33,10 @@ pub enum Kind {
     Transform,
     /// What decides which sinks an event goes to.
     Router,
+    /// What tells somebody of events.
+    Alert,
+    /// Where alerts are sent.
+    Action,
     /// Where events go out.
     Sink,
 }
@@ -99,6 +103,8 @@ impl Kind {
             Self::Source => "source",
             Self::Transform => "transform",
             Self::Router => "router",
+            Self::Alert => "alert",
+            Self::Action => "action",
             Self::Sink => "sink",
         }
     }

@@ -3,6 +3,7 @@
 //! Every table refuses keys that it does not know. A file with faults is refused with all of them, each with
 //! its line, before anything is opened.
 
+mod alert;
 mod duration;
 mod fault;
 mod file;
@@ -21,6 +22,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+pub(crate) use alert::{ActionConfig, AlertConfig, SendingConfig};
 pub(crate) use file::load;
 pub(crate) use index::IndexPattern;
 pub(crate) use route::RouteConfig;
@@ -42,6 +44,8 @@ pub(crate) struct Config {
     /// The transforms that a source's events go through, in order, by source.
     pub(crate) source_transforms: BTreeMap<String, Vec<String>>,
     pub(crate) transforms: Vec<(String, TransformConfig)>,
+    pub(crate) alerts: Vec<(String, AlertConfig)>,
+    pub(crate) actions: Vec<(String, ActionConfig)>,
     pub(crate) routes: Vec<(String, RouteConfig)>,
     pub(crate) sinks: Vec<(String, SinkConfig)>,
     /// All of it as it was read, to see what a reload changes.

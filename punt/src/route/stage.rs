@@ -12,6 +12,7 @@ use tokio::sync::mpsc::Receiver;
 use tokio::time::timeout;
 
 use super::{Flushed, Outlet, Patience, Routes};
+use crate::alert::Rules;
 use crate::buffer::now_ms;
 use crate::config::Fsync;
 use crate::event::{Acknowledge, Batch};
@@ -31,6 +32,7 @@ const GROUP: usize = 16;
 pub(crate) struct Stage {
     pub(crate) queue: Receiver<Batch>,
     pub(crate) routes: Routes,
+    pub(crate) alerts: Rules,
     pub(crate) outlets: Vec<Outlet>,
     pub(crate) meter: Arc<Meter>,
     pub(crate) tap: Tap,
@@ -46,6 +48,7 @@ pub(crate) struct Stage {
 pub(crate) struct Handover {
     pub(crate) queue: Receiver<Batch>,
     pub(crate) outlets: Vec<Outlet>,
+    pub(crate) alerts: Rules,
     pub(crate) pending: Pending,
 }
 
@@ -71,6 +74,7 @@ impl Stage {
                 return Ok(Some(Handover {
                     queue: self.queue,
                     outlets: self.outlets,
+                    alerts: self.alerts,
                     pending,
                 }));
             }
@@ -163,8 +167,12 @@ impl Stage {
         let mut lost = false;
         self.meter.add(Count::Routed, batch.len() as u64);
         let watched = self.tap.is_watched();
+        let alerting = (!self.alerts.is_empty()).then(Instant::now);
         self.routes.begin();
         for event in batch.events() {
+            if let Some(now) = alerting {
+                self.alerts.observe(event.document, now);
+            }
             let (outlets, patience) = (&mut self.outlets, &self.patience);
             let matched = self.routes.route(event, |sinks, event| {
                 for (number, outlet) in outlets.iter_mut().enumerate() {

@@ -12,9 +12,11 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info, warn};
 
+use super::alerts::LiveAlerts;
 use super::plan::{NewSource, Plan, chain};
 use super::running::{FOREVER, Running, Work};
 use super::sink::{self, LiveSink};
+use crate::alert::Rules;
 use crate::config::{self, Config, ProcessConfig};
 use crate::event::Batch;
 use crate::meter::{Meter, Meters};
@@ -43,6 +45,7 @@ pub(crate) struct Topology {
     pub(super) table: toml::Table,
     /// None: punt is stopping.
     pub(super) queue: Option<mpsc::Sender<Batch>>,
+    alerts: LiveAlerts,
     /// The transforms in force.
     pub(super) steps: Vec<Arc<Step>>,
     pub(super) sources: BTreeMap<String, LiveSource>,
@@ -97,6 +100,7 @@ impl Topology {
         drop(give.send(Handover {
             queue: receiver,
             outlets: Vec::new(),
+            alerts: Rules::new(Vec::new()),
             pending: Pending::default(),
         }));
         let mut topology = Self {
@@ -108,6 +112,7 @@ impl Topology {
             sockets,
             table: toml::Table::new(),
             queue: Some(queue),
+            alerts: LiveAlerts::default(),
             steps: Vec::new(),
             sources: BTreeMap::new(),
             leaving: BTreeMap::new(),
@@ -294,6 +299,10 @@ impl Topology {
         let names: Vec<String> = config.sinks.iter().map(|(name, _)| name.clone()).collect();
         handover.outlets = names.iter().filter_map(|name| outlets.remove(name)).collect();
         self.steps = plan.steps;
+        if let Some(alerts) = plan.alerts {
+            self.alerts.stop.cancel();
+            (handover.alerts, self.alerts) = alerts.start(&mut self.running);
+        }
         self.route(&config, &names, handover);
         for name in plan.removed_sources {
             if let Some(live) = self.sources.remove(&name) {
@@ -332,6 +341,7 @@ impl Topology {
             queue: handover.queue,
             routes: Routes::new(&config.routes, sinks, |names| chain(&self.steps, names)),
             outlets: handover.outlets,
+            alerts: handover.alerts,
             meter: Arc::clone(&self.router),
             tap: self.tap.clone(),
             fsync: sink::strictest_fsync(&config.sinks),
@@ -428,6 +438,7 @@ impl Topology {
             .map(|source| &source.meter)
             .chain(self.steps.iter().map(|step| &step.meter))
             .chain([&self.router])
+            .chain(&self.alerts.meters)
             .chain(sinks.map(|sink| &sink.meter))
             .cloned()
             .collect();

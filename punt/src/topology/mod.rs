@@ -13,6 +13,7 @@
 //! and each sink hand what they have begun to their successor, a source stops taking and its successor listens on
 //! the same socket. Nothing in the second step waits for an engine or for room in a buffer.
 
+mod alerts;
 mod live;
 mod plan;
 mod running;

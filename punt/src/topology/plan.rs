@@ -9,6 +9,7 @@ use lifecycle::CancellationToken;
 use punt_control::Kind;
 use tokio::sync::mpsc;
 
+use super::alerts::NewAlerts;
 use super::live::Topology;
 use super::sink::{self, Fresh, Prepared};
 use crate::config::{Config, OnFailure, TransformConfig};
@@ -25,6 +26,8 @@ const TRANSFORM_QUEUE: usize = 4;
 pub(super) struct Plan {
     /// All transforms of the new configuration.
     pub(super) steps: Vec<Arc<Step>>,
+    /// None: those in force stay.
+    pub(super) alerts: Option<NewAlerts>,
     /// New sources, and those that take the place of one of the same name.
     pub(super) sources: Vec<NewSource>,
     pub(super) removed_sources: Vec<String>,
@@ -58,6 +61,7 @@ impl Topology {
     pub(super) async fn plan(&mut self, config: &Config) -> anyhow::Result<Plan> {
         let mut plan = Plan::default();
         plan.steps = self.steps(config)?;
+        plan.alerts = self.alerts(config)?;
         // Sources first: their sockets are up whatever becomes of the rest.
         for (name, source) in &config.sources {
             if self.sources.contains_key(name) && self.is_same(config, "sources", name) {

@@ -25,6 +25,7 @@ pub(crate) enum Work {
     Source,
     Transform,
     Router,
+    Action,
     Sink,
 }
 

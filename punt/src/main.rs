@@ -3,18 +3,22 @@
 //! This file is the command line; each command is a file in `cmd`. The stages are folders of their names.
 
 mod admin;
+mod alert;
 mod buffer;
 mod checkpoint;
 mod cmd;
 mod config;
 mod control;
 mod event;
+mod legacy;
 mod meter;
+mod notify;
 mod route;
 mod sink;
 mod source;
 mod tap;
 mod topology;
+mod transform;
 
 use std::process::ExitCode;
 
@@ -40,10 +44,20 @@ enum Command {
     Check(cmd::check::Arguments),
     /// Sends dead letters again, and keeps those that are refused again.
     Replay(cmd::replay::Arguments),
+    /// Has a running punt read its configuration again, and says what changed.
+    Reload(cmd::reload::Arguments),
     /// Shows the counters of a running punt.
     Stats(cmd::stats::Arguments),
     /// Shows events as they pass through a running punt.
     Tail(cmd::tail::Arguments),
+    /// Shows the components of a running punt on the terminal, as they change.
+    Top(cmd::top::Arguments),
+    /// Prints the configuration that an original Punt's config.json becomes.
+    Convert(cmd::convert::Arguments),
+    /// Prints a completion script for a shell.
+    Completions(cmd::completions::Arguments),
+    /// Prints the manual page.
+    Man(cmd::man::Arguments),
 }
 
 const EXAMPLE: &str = r#"A configuration that is enough to start with:
@@ -75,7 +89,12 @@ fn main() -> ExitCode {
         Command::Run(arguments) => cmd::run::run(&arguments),
         Command::Check(arguments) => cmd::check::run(&arguments),
         Command::Replay(arguments) => cmd::replay::run(&arguments),
+        Command::Reload(arguments) => cmd::reload::run(&arguments),
         Command::Stats(arguments) => cmd::stats::run(&arguments),
         Command::Tail(arguments) => cmd::tail::run(arguments),
+        Command::Top(arguments) => cmd::top::run(&arguments),
+        Command::Convert(arguments) => cmd::convert::run(&arguments),
+        Command::Completions(arguments) => cmd::completions::run::<Arguments>(&arguments),
+        Command::Man(arguments) => cmd::man::run::<Arguments>(&arguments),
     }
 }

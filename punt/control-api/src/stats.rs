@@ -1,7 +1,6 @@
 //! punt's counters at one moment.
 //!
-//! The law that ties them together, with nothing in flight: what the sources received is, for each sink that
-//! all routes lead to, acknowledged + dead-lettered + buffered + dropped (each drop under its reason).
+//! The law that ties them together is [`Stats::balance`].
 
 use std::collections::BTreeMap;
 
@@ -30,8 +29,14 @@ pub struct Stats {
 pub enum Kind {
     /// Where events come in.
     Source,
+    /// What works on events between.
+    Transform,
     /// What decides which sinks an event goes to.
     Router,
+    /// What tells somebody of events.
+    Alert,
+    /// Where alerts are sent.
+    Action,
     /// Where events go out.
     Sink,
 }
@@ -96,7 +101,10 @@ impl Kind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Source => "source",
+            Self::Transform => "transform",
             Self::Router => "router",
+            Self::Alert => "alert",
+            Self::Action => "action",
             Self::Sink => "sink",
         }
     }

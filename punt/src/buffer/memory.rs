@@ -113,10 +113,11 @@ impl Writer {
         ends: &mut Vec<usize>,
     ) -> Result<(), AppendError> {
         let length = payloads.len() as u64;
-        if length > self.gauge.max_bytes {
+        let max_bytes = self.gauge.max_bytes.load(Relaxed);
+        if length > max_bytes {
             return Err(AppendError::TooLarge);
         }
-        if self.gauge.bytes.load(Relaxed) + length > self.gauge.max_bytes {
+        if self.gauge.bytes.load(Relaxed) + length > max_bytes {
             return Err(AppendError::Full);
         }
         let events = ends.len() as u64;

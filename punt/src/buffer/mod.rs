@@ -52,8 +52,8 @@ pub(crate) struct Gauge {
     pub(crate) events: AtomicU64,
     /// Bytes of its segments.
     pub(crate) bytes: AtomicU64,
-    /// The bound of `bytes`.
-    pub(crate) max_bytes: u64,
+    /// The bound of `bytes`. A reload may change it.
+    pub(crate) max_bytes: AtomicU64,
     /// When the oldest event that is not acknowledged was written (milliseconds since 1970); 0 when unknown.
     pub(crate) oldest_ms: AtomicU64,
     /// Rung when there is more room.
@@ -132,7 +132,7 @@ impl Gauge {
         Self {
             events: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
-            max_bytes,
+            max_bytes: AtomicU64::new(max_bytes),
             oldest_ms: AtomicU64::new(0),
             space: Notify::new(),
             shed: Notify::new(),

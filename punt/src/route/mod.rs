@@ -6,5 +6,5 @@ mod settle;
 mod stage;
 
 pub(crate) use matching::Routes;
-pub(crate) use outlet::{Outlet, Store};
-pub(crate) use stage::Stage;
+pub(crate) use outlet::{Flushed, Outlet, Patience, Store};
+pub(crate) use stage::{Handover, Pending, Stage};

@@ -1,6 +1,8 @@
 //! One sink as the routing stage sees it: how its records are written, and what to do when its buffer is full.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -26,30 +28,47 @@ pub(crate) struct Outlet {
     meter: Arc<Meter>,
     when_full: WhenFull,
     action: ActionLine,
-    events: u64,
+    added: Added,
+    /// Of these: events that are not counted as routed yet.
+    unrouted: u64,
+    /// What had no room when another stage took over, oldest first. At most what one round of the stage adds.
+    waiting: VecDeque<Added>,
     stuck: bool,
 }
 
-/// Where the events wait, and those that are not written there yet.
+/// Where the events wait for the sink.
 pub(crate) enum Store {
-    Disk {
-        writer: Writer,
-        frames: Vec<u8>,
-    },
-    Memory {
-        writer: memory::Writer,
-        payloads: Vec<u8>,
-        ends: Vec<usize>,
-    },
+    Disk(Writer),
+    Memory(memory::Writer),
 }
 
-/// What became of an attempt to write.
+/// Events that are not written yet: frames on their way to disk, or payloads on their way to memory.
+#[derive(Debug, Default)]
+struct Added {
+    bytes: Vec<u8>,
+    /// Where each payload ends; for a buffer in memory.
+    ends: Vec<usize>,
+    events: u64,
+}
+
+/// What ends the wait for room in a full buffer.
+#[derive(Debug, Clone)]
+pub(crate) struct Patience {
+    /// The grace period is over: what has no room is lost and counted.
+    pub(crate) abandon: CancellationToken,
+    /// Another stage takes over, with what has no room yet.
+    pub(crate) handover: CancellationToken,
+}
+
+/// What became of what was added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Flushed {
-    /// Nothing waits any more: it is written, or dropped and counted.
+    /// It is written, or dropped and counted as the configuration wants it.
     Done,
-    /// There is no room (or no disk) now.
-    Stuck,
+    /// Some of it waits for room, for the stage that takes over.
+    Waiting,
+    /// Some of it is lost and counted: the sources must read it again, if they can.
+    Lost,
 }
 
 /// `{"create":{"_index":"...","_id":`, kept for the hour that it is for.
@@ -78,15 +97,17 @@ impl Outlet {
             gauge,
             meter,
             when_full,
-            action: ActionLine {
-                index,
-                operation,
-                hour: i64::MIN,
-                head: Vec::new(),
-            },
-            events: 0,
+            action: ActionLine::new(index, operation),
+            added: Added::default(),
+            unrouted: 0,
+            waiting: VecDeque::new(),
             stuck: false,
         }
+    }
+
+    /// The sink's name.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
 
     /// Adds an event to what [`Outlet::flush`] will write.
@@ -98,41 +119,127 @@ impl Outlet {
             out.extend_from_slice(event.document);
             out.push(b'\n');
         };
-        match &mut self.store {
-            Store::Disk { frames, .. } => encode(frames, now_ms, item),
-            Store::Memory { payloads, ends, .. } => {
-                item(payloads);
-                ends.push(payloads.len());
+        let added = &mut self.added;
+        match &self.store {
+            Store::Disk(_) => encode(&mut added.bytes, now_ms, item),
+            Store::Memory(_) => {
+                item(&mut added.bytes);
+                added.ends.push(added.bytes.len());
             }
         }
-        self.events += 1;
+        added.events += 1;
+        self.unrouted += 1;
     }
 
     /// Whether it is time to [`Outlet::flush`].
     pub(crate) fn is_full(&self) -> bool {
-        let bytes = match &self.store {
-            Store::Disk { frames, .. } => frames.len(),
-            Store::Memory { payloads, .. } => payloads.len(),
-        };
-        bytes as u64 >= WRITE_BYTES.min(self.gauge.max_bytes / 8)
+        self.added.bytes.len() as u64 >= WRITE_BYTES.min(self.gauge.max_bytes.load(Relaxed) / 8)
     }
 
-    /// Writes what was added if there is room; drops and counts it if that is what a full buffer does here.
-    pub(crate) fn try_flush(&mut self) -> Flushed {
-        if self.events == 0 {
-            return Flushed::Done;
+    /// Writes what was added as far as there is room, and waits for nothing.
+    pub(crate) fn flush_some(&mut self) {
+        // Once for each event: what is set aside is not added again.
+        self.meter.add(Count::Routed, std::mem::take(&mut self.unrouted));
+        while let Some(mut first) = self.waiting.pop_front() {
+            if !self.append(&mut first) {
+                self.waiting.push_front(first);
+                return;
+            }
+        }
+        let mut added = std::mem::take(&mut self.added);
+        self.append(&mut added);
+        self.added = added;
+    }
+
+    /// Writes what was added, and waits for room if that is what a full buffer does here.
+    pub(crate) fn flush(&mut self, runtime: &tokio::runtime::Handle, patience: &Patience) -> Flushed {
+        loop {
+            let gauge = Arc::clone(&self.gauge);
+            // Listened to before the attempt: room that is made in between is not missed.
+            let space = gauge.space.notified();
+            tokio::pin!(space);
+            space.as_mut().enable();
+            self.flush_some();
+            if self.waiting.is_empty() && self.added.events == 0 {
+                return Flushed::Done;
+            }
+            if patience.abandon.is_cancelled() {
+                self.lose();
+                return Flushed::Lost;
+            }
+            if patience.handover.is_cancelled() {
+                self.set_aside();
+                return Flushed::Waiting;
+            }
+            runtime.block_on(async {
+                tokio::select! {
+                    () = space => {}
+                    () = patience.abandon.cancelled() => {}
+                    () = patience.handover.cancelled() => {}
+                    () = tokio::time::sleep(RETRY) => {}
+                }
+            });
+        }
+    }
+
+    /// Whether something waits for the stage that takes over.
+    pub(crate) fn is_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// Takes other settings over, with a reload.
+    pub(crate) fn change(&mut self, when_full: WhenFull, index: Option<IndexPattern>, operation: Operation) {
+        self.when_full = when_full;
+        self.action = ActionLine::new(index, operation);
+    }
+
+    /// Counts what waits for room as lost: the sink was taken out of the configuration.
+    pub(crate) fn give_up(mut self) {
+        self.lose();
+    }
+
+    /// Puts what was written on stable storage.
+    pub(crate) fn sync(&mut self) -> Result<(), AppendError> {
+        match &mut self.store {
+            Store::Disk(writer) => writer.sync(),
+            Store::Memory(_) => Ok(()),
+        }
+    }
+
+    /// For a buffer in memory: how many events were written, and how many of them are delivered.
+    pub(crate) fn delivered(&self) -> Option<(u64, memory::Delivered)> {
+        match &self.store {
+            Store::Disk(_) => None,
+            Store::Memory(writer) => Some((writer.appended(), writer.delivered())),
+        }
+    }
+
+    /// One write is no larger than a buffer takes, so what waits stays in the pieces that it came in.
+    fn set_aside(&mut self) {
+        if self.added.events > 0 {
+            self.waiting.push_back(std::mem::take(&mut self.added));
+        }
+    }
+
+    fn lose(&mut self) {
+        self.set_aside();
+        let events = self.waiting.drain(..).map(|added| added.events).sum();
+        self.meter.add(Count::DroppedAtStop, events);
+    }
+
+    /// Writes this if there is room; drops and counts it if that is what a full buffer does here. False: it is still
+    /// there.
+    fn append(&mut self, added: &mut Added) -> bool {
+        if added.events == 0 {
+            return true;
         }
         let result = match &mut self.store {
-            Store::Disk { writer, frames } => writer.append(frames, self.events),
-            Store::Memory {
-                writer,
-                payloads,
-                ends,
-            } => writer.append(payloads, ends),
+            Store::Disk(writer) => writer.append(&added.bytes, added.events),
+            Store::Memory(writer) => writer.append(&mut added.bytes, &mut added.ends),
         };
         match result {
             Ok(()) => {
-                self.meter.add(Count::Buffered, self.events);
+                self.meter.add(Count::Buffered, added.events);
                 if std::mem::take(&mut self.stuck) {
                     info!(
                         event.action = "buffer-writable",
@@ -143,72 +250,21 @@ impl Outlet {
             }
             Err(error) => {
                 self.say_stuck(&error);
-                let drop = matches!(error, AppendError::Full) && self.when_full == WhenFull::DropNewest;
-                if !drop && !matches!(error, AppendError::TooLarge) {
-                    if self.when_full == WhenFull::DropOldest {
+                let full = matches!(error, AppendError::Full);
+                let too_large = matches!(error, AppendError::TooLarge);
+                if !too_large && !(full && self.when_full == WhenFull::DropNewest) {
+                    if full && self.when_full == WhenFull::DropOldest {
                         self.gauge.shed.notify_one();
                     }
-                    return Flushed::Stuck;
+                    return false;
                 }
-                self.meter.add(Count::DroppedBufferFull, self.events);
+                self.meter.add(Count::DroppedBufferFull, added.events);
             }
         }
-        self.clear();
-        Flushed::Done
-    }
-
-    /// Writes what was added, and waits for room if that is what a full buffer does here. False: given up
-    /// because of `abandon`, and what was added is lost and counted.
-    pub(crate) fn flush(&mut self, runtime: &tokio::runtime::Handle, abandon: &CancellationToken) -> bool {
-        loop {
-            let gauge = Arc::clone(&self.gauge);
-            // Listened to before the attempt: room that is made in between is not missed.
-            let space = gauge.space.notified();
-            tokio::pin!(space);
-            space.as_mut().enable();
-            if self.try_flush() == Flushed::Done {
-                return true;
-            }
-            if abandon.is_cancelled() {
-                self.meter.add(Count::DroppedAtStop, self.events);
-                self.clear();
-                return false;
-            }
-            runtime.block_on(async {
-                tokio::select! {
-                    () = space => {}
-                    () = abandon.cancelled() => {}
-                    () = tokio::time::sleep(RETRY) => {}
-                }
-            });
-        }
-    }
-
-    /// Puts what was written on stable storage.
-    pub(crate) fn sync(&mut self) -> Result<(), AppendError> {
-        match &mut self.store {
-            Store::Disk { writer, .. } => writer.sync(),
-            Store::Memory { .. } => Ok(()),
-        }
-    }
-
-    /// For a buffer in memory: how many events were written, and how many of them are delivered.
-    pub(crate) fn delivered(&self) -> Option<(u64, memory::Delivered)> {
-        match &self.store {
-            Store::Disk { .. } => None,
-            Store::Memory { writer, .. } => Some((writer.appended(), writer.delivered())),
-        }
-    }
-
-    fn clear(&mut self) {
-        self.events = 0;
-        match &mut self.store {
-            Store::Disk { frames, .. } => frames.clear(),
-            Store::Memory { payloads, ends, .. } => {
-                payloads.clear();
-                ends.clear();
-            }
-        }
+        added.bytes.clear();
+        added.ends.clear();
+        added.events = 0;
+        true
     }
 
     /// Once when it begins, not with every event.
@@ -220,7 +276,7 @@ impl Outlet {
             AppendError::Full | AppendError::TooLarge => warn!(
                 event.action = "buffer-full",
                 labels.sink = self.name,
-                max_bytes = self.gauge.max_bytes,
+                max_bytes = self.gauge.max_bytes.load(Relaxed),
                 labels.when_full = ?self.when_full,
                 error = %reason,
                 "the buffer is full"
@@ -238,6 +294,15 @@ impl Outlet {
 // === impl ActionLine ===
 
 impl ActionLine {
+    fn new(index: Option<IndexPattern>, operation: Operation) -> Self {
+        Self {
+            index,
+            operation,
+            hour: i64::MIN,
+            head: Vec::new(),
+        }
+    }
+
     fn write(&mut self, out: &mut Vec<u8>, event: Event<'_>) {
         let hour = event.index_time_ms.div_euclid(3_600_000);
         if hour != self.hour {

@@ -13,11 +13,11 @@ use anyhow::Context as _;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::Receiver;
-use tokio_util::sync::CancellationToken;
+use tokio::time::timeout;
 
-use super::outlet::Flushed;
 use super::settle::Settle;
-use super::{Outlet, Routes};
+use super::{Flushed, Outlet, Patience, Routes};
+use crate::alert::Rules;
 use crate::buffer::now_ms;
 use crate::config::Fsync;
 use crate::event::{Acknowledge, Batch};
@@ -27,6 +27,9 @@ use crate::tap::Tap;
 /// How often buffers are synced with `fsync = "interval"`.
 const SYNC_EVERY: Duration = Duration::from_millis(200);
 
+/// How long to wait for a batch while nothing waits for a sync.
+const IDLE: Duration = Duration::from_secs(3600);
+
 /// Batches that are written with one write.
 const GROUP: usize = 16;
 
@@ -34,19 +37,30 @@ const GROUP: usize = 16;
 pub(crate) struct Stage {
     pub(crate) queue: Receiver<Batch>,
     pub(crate) routes: Routes,
+    pub(crate) alerts: Rules,
     pub(crate) outlets: Vec<Outlet>,
     pub(crate) meter: Arc<Meter>,
     pub(crate) tap: Tap,
     /// The strictest of the sinks' settings.
     pub(crate) fsync: Fsync,
-    /// Cancelled when the grace period is over: wait for no room any more.
-    pub(crate) abandon: CancellationToken,
+    /// What ends the waits of this stage.
+    pub(crate) patience: Patience,
+    /// What the stage before this one had not finished.
+    pub(crate) pending: Pending,
     /// Rung when a buffer in memory has delivered events.
     pub(crate) delivered: Arc<Notify>,
 }
 
+/// What a stage gives to the one that takes over.
+pub(crate) struct Handover {
+    pub(crate) queue: Receiver<Batch>,
+    pub(crate) outlets: Vec<Outlet>,
+    pub(crate) alerts: Rules,
+    pub(crate) pending: Pending,
+}
+
 /// What was written and may not be on stable storage yet.
-struct Pending {
+pub(crate) struct Pending {
     acknowledge: Vec<Acknowledge>,
     since: Instant,
     /// What is synced, and waits for buffers in memory.
@@ -55,42 +69,52 @@ struct Pending {
     gap: bool,
 }
 
-/// What the stage is to do.
-enum Next {
-    Batch(Batch),
-    /// What was written has waited long enough.
-    Sync,
-    /// A buffer in memory has delivered something.
-    Delivered,
-    /// No source is left.
-    Ended,
-}
-
 // === impl Stage ===
 
 impl Stage {
-    /// Runs on a thread of its own until the queue ends.
-    pub(crate) fn run(mut self, runtime: &Handle) -> anyhow::Result<()> {
-        let mut pending = Pending {
-            acknowledge: Vec::new(),
-            since: Instant::now(),
-            settle: Settle::default(),
-            gap: false,
-        };
+    /// Runs on a thread of its own until the queue ends, or until the handover, and then gives what the next
+    /// stage needs.
+    pub(crate) fn run(mut self, runtime: &Handle) -> anyhow::Result<Option<Handover>> {
+        let mut pending = std::mem::take(&mut self.pending);
+        // What had no room in the stage before goes first.
+        pending.gap |= self.flush(runtime) == Flushed::Lost;
         loop {
-            let batch = match runtime.block_on(self.next(&pending)) {
-                Next::Batch(batch) => batch,
-                Next::Ended => break,
-                Next::Sync => {
+            if self.patience.handover.is_cancelled() {
+                return Ok(Some(Handover {
+                    queue: self.queue,
+                    outlets: self.outlets,
+                    alerts: self.alerts,
+                    pending,
+                }));
+            }
+            let left = match pending.acknowledge.is_empty() {
+                true => IDLE,
+                false => SYNC_EVERY.saturating_sub(pending.since.elapsed()),
+            };
+            let (handover, delivered) = (&self.patience.handover, &self.delivered);
+            let received = runtime.block_on(async {
+                tokio::select! {
+                    biased;
+                    () = handover.cancelled() => None,
+                    () = delivered.notified(), if !pending.settle.is_empty() => None,
+                    received = timeout(left, self.queue.recv()) => Some(received),
+                }
+            });
+            pending.settle.settle();
+            let batch = match received {
+                None => continue,
+                Some(Ok(batch)) => batch,
+                Some(Err(_)) => {
                     self.sync(&mut pending)?;
                     continue;
                 }
-                Next::Delivered => {
-                    pending.settle.settle();
-                    continue;
-                }
             };
+            let Some(batch) = batch else { break };
             self.take(batch, runtime, &mut pending);
+            if self.outlets.iter().any(Outlet::is_waiting) {
+                // Not written yet, so not durable; the handover is on.
+                continue;
+            }
             let due = match self.fsync {
                 Fsync::Always => true,
                 Fsync::Interval => pending.since.elapsed() >= SYNC_EVERY,
@@ -108,35 +132,16 @@ impl Stage {
         self.sync(&mut pending)?;
         // Closes the buffers: sinks send what is there. Sources still wait to hear of what was in memory.
         self.outlets.clear();
-        while !pending.settle.is_empty() {
-            let news = runtime.block_on(async {
+        while !pending.settle.is_empty() && !self.patience.abandon.is_cancelled() {
+            runtime.block_on(async {
                 tokio::select! {
-                    () = self.delivered.notified() => true,
-                    () = self.abandon.cancelled() => false,
+                    () = self.delivered.notified() => {}
+                    () = self.patience.abandon.cancelled() => {}
                 }
             });
-            if !news {
-                break;
-            }
             pending.settle.settle();
         }
-        Ok(())
-    }
-
-    /// Waits for something to do.
-    async fn next(&mut self, pending: &Pending) -> Next {
-        let sync = async {
-            match pending.acknowledge.is_empty() {
-                true => std::future::pending().await,
-                false => tokio::time::sleep(SYNC_EVERY.saturating_sub(pending.since.elapsed())).await,
-            }
-        };
-        tokio::select! {
-            biased;
-            batch = self.queue.recv() => batch.map_or(Next::Ended, Next::Batch),
-            () = sync => Next::Sync,
-            () = self.delivered.notified(), if !pending.settle.is_empty() => Next::Delivered,
-        }
+        Ok(None)
     }
 
     /// Takes this batch and those that wait behind it.
@@ -145,9 +150,9 @@ impl Stage {
         let mut acknowledge = Vec::new();
         let mut next = Some(first);
         let mut taken = 0;
-        let mut kept = true;
+        let mut lost = false;
         while let Some(mut batch) = next {
-            kept &= self.add(&batch, now, runtime);
+            lost |= self.add(&batch, now, runtime);
             acknowledge.extend(batch.acknowledge.take());
             taken += 1;
             next = if taken < GROUP {
@@ -156,10 +161,9 @@ impl Stage {
                 None
             };
         }
-        kept &= self.flush(runtime);
-        pending.settle.settle();
+        lost |= self.flush(runtime) == Flushed::Lost;
         // The sources must read these again: what they have not checkpointed is not lost.
-        pending.gap |= !kept;
+        pending.gap |= lost;
         if pending.gap {
             return;
         }
@@ -169,49 +173,51 @@ impl Stage {
         pending.acknowledge.append(&mut acknowledge);
     }
 
-    /// False: some of it was given up.
-    fn add(&mut self, batch: &Batch, now_ms: u64, runtime: &Handle) -> bool {
-        let mut kept = true;
-        let watched = self.tap.is_watched();
-        for event in batch.events() {
-            let sinks = self.routes.sinks(event.document);
-            if sinks == 0 {
-                self.meter.add(Count::DroppedNoRoute, 1);
-                continue;
-            }
-            if watched {
-                self.tap.offer(event.document);
-            }
-            let mut full = false;
-            for (number, outlet) in self.outlets.iter_mut().enumerate() {
-                if sinks & 1 << number != 0 {
-                    outlet.add(event, now_ms);
-                    full |= outlet.is_full();
-                }
-            }
-            if full {
-                kept &= self.flush(runtime);
-            }
+    /// Writes what was added: first where there is room, then where that has to be waited for.
+    fn flush(&mut self, runtime: &Handle) -> Flushed {
+        self.outlets.iter_mut().for_each(Outlet::flush_some);
+        let mut flushed = Flushed::Done;
+        for outlet in &mut self.outlets {
+            flushed = match (flushed, outlet.flush(runtime, &self.patience)) {
+                (Flushed::Lost, _) | (_, Flushed::Lost) => Flushed::Lost,
+                (Flushed::Waiting, _) | (_, Flushed::Waiting) => Flushed::Waiting,
+                (Flushed::Done, Flushed::Done) => Flushed::Done,
+            };
         }
-        kept
+        flushed
     }
 
-    /// Writes what was added to every outlet: first where there is room, then where it has to be waited for.
-    /// False: some of it was given up.
-    fn flush(&mut self, runtime: &Handle) -> bool {
-        let mut stuck = false;
-        for outlet in &mut self.outlets {
-            stuck |= outlet.try_flush() == Flushed::Stuck;
+    /// True: some of it was lost.
+    fn add(&mut self, batch: &Batch, now_ms: u64, runtime: &Handle) -> bool {
+        let mut lost = false;
+        self.meter.add(Count::Routed, batch.len() as u64);
+        let watched = self.tap.is_watched();
+        let alerting = (!self.alerts.is_empty()).then(Instant::now);
+        self.routes.begin();
+        for event in batch.events() {
+            if let Some(now) = alerting {
+                self.alerts.observe(event.document, now);
+            }
+            let (outlets, mut full) = (&mut self.outlets, false);
+            let matched = self.routes.route(event, |sinks, event| {
+                for (number, outlet) in outlets.iter_mut().enumerate() {
+                    if sinks & 1 << number != 0 {
+                        outlet.add(event, now_ms);
+                        full |= outlet.is_full();
+                    }
+                }
+            });
+            if full {
+                lost |= self.flush(runtime) == Flushed::Lost;
+            }
+            if !matched {
+                self.meter.add(Count::DroppedNoRoute, 1);
+            } else if watched {
+                self.tap.offer(event.document);
+            }
         }
-        if !stuck {
-            return true;
-        }
-        let abandon = &self.abandon;
-        let kept = self
-            .outlets
-            .iter_mut()
-            .map(|outlet| outlet.flush(runtime, abandon));
-        kept.fold(true, |all, kept| all & kept)
+        self.routes.settle();
+        lost
     }
 
     /// A failed sync is the end of this run: nobody knows what is on disk (the kernel may have dropped it, and
@@ -224,5 +230,18 @@ impl Stage {
             .settle
             .push(std::mem::take(&mut pending.acknowledge), &self.outlets);
         Ok(())
+    }
+}
+
+// === impl Pending ===
+
+impl Default for Pending {
+    fn default() -> Self {
+        Self {
+            acknowledge: Vec::new(),
+            since: Instant::now(),
+            settle: Settle::default(),
+            gap: false,
+        }
     }
 }

@@ -38,7 +38,8 @@ const ASIDE: &str = "%Y%m%dT%H%M%S%6fZ";
 #[derive(Debug)]
 pub(crate) struct FileTarget {
     config: FileSinkConfig,
-    open: Mutex<Open>,
+    /// Opened with the first event: until then a predecessor, which a reload replaces, may be writing.
+    open: Mutex<Option<Open>>,
 }
 
 /// What of a document is the line of a text file.
@@ -59,16 +60,40 @@ struct Open {
 
 impl FileTarget {
     pub(super) fn open(config: &FileSinkConfig) -> anyhow::Result<Self> {
-        let open = Open::new(&config.path).with_context(|| format!("opening {}", config.path.display()))?;
+        let context = || format!("opening {}", config.path.display());
+        if let Some(folder) = config
+            .path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty())
+        {
+            std::fs::create_dir_all(folder).with_context(context)?;
+        }
+        // What cannot be written is known at start.
+        drop(
+            OpenOptions::new()
+                .append(true)
+                .create(true)
+                .open(&config.path)
+                .with_context(context)?,
+        );
         Ok(Self {
             config: config.clone(),
-            open: Mutex::new(open),
+            open: Mutex::new(None),
         })
     }
 
     pub(super) fn send(&self, items: &Payloads) -> Result<Vec<Verdict>, Failure> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let written = tokio::task::block_in_place(|| self.write(&mut open, items));
+        let written = tokio::task::block_in_place(|| {
+            let opened = match open.take() {
+                Some(opened) => Ok(opened),
+                None => Open::new(&self.config.path),
+            };
+            match opened {
+                Ok(opened) => self.write(open.insert(opened), items),
+                Err(error) => (0, Err(error)),
+            }
+        });
         match written {
             (_, Ok(())) => Ok(all_stored(items)),
             (0, Err(error)) => Err(Failure::here(format!(

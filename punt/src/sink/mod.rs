@@ -32,5 +32,5 @@ pub(crate) use dead_letter::DeadLetter;
 pub(crate) use delivery::Delivery;
 pub(crate) use pace::Pace;
 pub(crate) use replay::{Replay, Replayed};
-pub(crate) use sender::Sender;
+pub(crate) use sender::{Baton, Begun, Sender};
 pub(crate) use target::Target;

@@ -72,11 +72,16 @@ fn full_files_beyond_the_bound_are_deleted_and_a_torn_line_is_cut() {
     std::fs::write(site.path("out/events.txt"), "message before\nmessage to").expect("written");
     std::fs::write(site.path("out/events.txt.mine"), "not punt's").expect("written");
     let punt = site.start();
+    punt.send(0, 1);
+    punt.wait_for_counter("sink", "acknowledged", 1);
+    let text = std::fs::read_to_string(site.path("out/events.txt")).expect("read");
     assert_eq!(
-        std::fs::read_to_string(site.path("out/events.txt")).expect("read"),
-        "message before\n"
+        text,
+        "message before
+message 0
+"
     );
-    punt.send(0, MESSAGES);
+    punt.send(1, MESSAGES - 1);
     punt.wait_for_counter("sink", "acknowledged", MESSAGES as u64);
     let count = std::fs::read_dir(site.path("out")).expect("the folder").count();
     assert_eq!(count, 1 + 2 + 1);

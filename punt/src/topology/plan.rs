@@ -179,7 +179,7 @@ fn step(name: &str, config: &TransformConfig, data: &Path, meter: Arc<Meter>) ->
 }
 
 /// The chain of these transforms, whose names were checked with the configuration. `None`: there are none.
-pub(super) fn chain(steps: &[Arc<Step>], names: &[String]) -> Option<Chain> {
+pub(crate) fn chain(steps: &[Arc<Step>], names: &[String]) -> Option<Chain> {
     let chain: Vec<_> = names
         .iter()
         .filter_map(|name| steps.iter().find(|step| step.name == *name).cloned())

@@ -33,6 +33,13 @@ impl ApiError {
         }
     }
 
+    /// The same error with another reason.
+    #[must_use]
+    pub fn because(mut self, reason: impl Into<String>) -> Self {
+        self.reason = reason.into();
+        self
+    }
+
     /// Adds a key to the error object.
     #[must_use]
     pub fn with(mut self, key: &str, value: impl Into<Value>) -> Self {

@@ -5,7 +5,10 @@
 //! - [`present`]: what it claims to be, and how answers are written.
 //! - [`search`], [`aggs`], [`query`]: what is asked, lowered to tantivy for each index.
 //! - [`engine`]: indices on disk, write-ahead logs, templates. Knows no version and no HTTP.
+//! - [`ingest`]: what pipelines do to documents before they are indexed.
+//! - [`hidden`]: the small document store of hidden indices.
 //! - [`mapping`], [`document`], [`date`]: field types, documents, dates.
+//! - [`machine`]: figures of the machine.
 //! - [`limits`], [`error`]: every bound, every refusal.
 //!
 //! Not here: shipping (that is punt), and any knowledge of what the logs are about.
@@ -16,8 +19,11 @@ pub mod document;
 pub mod engine;
 pub mod error;
 pub mod flags;
+pub mod hidden;
 pub mod http;
+pub mod ingest;
 pub mod limits;
+pub mod machine;
 pub mod mapping;
 pub mod present;
 pub mod query;

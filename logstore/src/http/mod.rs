@@ -5,19 +5,32 @@
 //! is in [`reply`].
 
 pub mod admin;
+pub mod alias;
 pub mod app;
 pub mod body;
 pub mod bulk;
+pub mod by_query;
+pub mod call;
 pub mod cat;
 pub mod cluster;
+pub mod data_stream;
 pub mod document;
 pub mod field_caps;
+pub mod field_stats;
+pub mod front;
+pub mod hidden;
 pub mod index;
+pub mod license;
+pub mod nodes;
 pub mod params;
+pub mod pipeline;
 pub mod reply;
 pub mod router;
 pub mod search;
+pub mod stats;
+pub mod tasks;
 pub mod template;
+pub mod yaml;
 
 pub use app::App;
 pub use router::router;

@@ -10,8 +10,10 @@ use serde_json::{Value, json};
 use super::app::App;
 use super::body;
 use super::document::source_filter;
+use super::hidden;
 use super::params::{Params, index_options, number};
 use super::reply::Reply;
+use crate::engine::block::Doing;
 use crate::engine::resolve::Options;
 use crate::engine::store::Store;
 use crate::error::{ApiError, ApiResult};
@@ -75,7 +77,14 @@ fn run(
 ) -> ApiResult<String> {
     let started = std::time::Instant::now();
     let indices = store.resolve(expression, options)?;
-    let outcome = execute(&indices, request, &store.limits)?;
+    for index in &indices {
+        index.check_block(Doing::Reading)?;
+    }
+    let filtered = store.alias_filter(expression)?.map(|filter| SearchRequest {
+        query: request.query.clone().and_filter(filter),
+        ..request.clone()
+    });
+    let outcome = execute(&indices, filtered.as_ref().unwrap_or(request), &store.limits)?;
     metrics::histogram!("logstore_search_seconds").record(started.elapsed().as_secs_f64());
     present::search::search(presented, request, &outcome, totals_as_int, status)
 }
@@ -140,10 +149,12 @@ pub async fn count(
                 None => Tree::All,
             },
         };
-        let indices = store.resolve(
-            path.as_ref().map_or("", |Path(index)| index.as_str()),
-            index_options(&params),
-        )?;
+        let expression = path.as_ref().map_or("", |Path(index)| index.as_str());
+        let indices = store.resolve(expression, index_options(&params))?;
+        let query = match store.alias_filter(expression)? {
+            Some(filter) => query.and_filter(filter),
+            None => query,
+        };
         let count = execute::count(&indices, &query)?;
         Ok(Reply::json(
             &json!({"count": count, "_shards": present::search::shards(indices.len())}),
@@ -178,12 +189,19 @@ pub async fn multi_search(
         let mut responses = Vec::with_capacity(searches.len());
         for (header, body) in &searches {
             let one = || -> ApiResult<String> {
-                let request = SearchRequest::parse(body)?;
                 let expression = match header.get("index") {
                     Some(Value::Array(list)) => list.iter().map(dsl::text).collect::<Vec<_>>().join(","),
                     Some(Value::String(one)) => one.clone(),
                     _ => default_index.to_owned(),
                 };
+                if store.names_hidden(&expression) {
+                    let doc_type = header.get("type").map(dsl::text);
+                    let mut answer =
+                        hidden::search_in(store, presented, &expression, &params, doc_type.as_deref(), body)?;
+                    answer["status"] = 200.into();
+                    return Ok(answer.to_string());
+                }
+                let request = SearchRequest::parse(body)?;
                 let flag = |name: &str, default: bool| {
                     header
                         .get(name)
@@ -193,6 +211,7 @@ pub async fn multi_search(
                 let options = Options {
                     ignore_unavailable: flag("ignore_unavailable", options.ignore_unavailable),
                     allow_no_indices: flag("allow_no_indices", options.allow_no_indices),
+                    ..options
                 };
                 run(
                     store,

@@ -8,6 +8,10 @@
     reason = "helpers of tests, which fail by panicking"
 )]
 
+mod admin_alias;
+mod admin_hidden;
+mod admin_ingest;
+mod admin_stream;
 mod aggregations;
 mod documents;
 mod durability;

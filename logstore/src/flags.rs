@@ -31,10 +31,23 @@ pub struct Flags {
     /// The folder that holds the indices; it is made if missing, and used by one process at a time.
     #[arg(long, value_name = "DIR", default_value = "logstore-data")]
     pub data: PathBuf,
-    /// The address to listen on. A supervisor's inherited socket called `http` comes first. There is no
-    /// authentication: keep it on loopback, or put a proxy in front.
+    /// The address to listen on. A supervisor's inherited socket called `http` comes first. One that others can
+    /// reach needs --security, or --allow-open.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9200")]
     pub listen: SocketAddr,
+    /// Every request needs a user or an API key. The first start makes a user `admin`, whose password is in
+    /// DATA/admin-password; more users, roles and keys are made through `_security`.
+    #[arg(long)]
+    pub security: bool,
+    /// Listen on an address that others can reach although everybody may do everything.
+    #[arg(long)]
+    pub allow_open: bool,
+    /// A PEM file with the certificate chain: every listener then speaks HTTPS.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// The PEM file with the certificate's private key.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
     /// Where this process writes its own log records, as segments of ECS JSON; without it, standard error.
     #[arg(long, value_name = "DIR")]
     pub spool: Option<PathBuf>,

@@ -9,6 +9,7 @@
 //! - [`hidden`]: the small document store of hidden indices.
 //! - [`mapping`], [`document`], [`date`]: field types, documents, dates.
 //! - [`machine`]: figures of the machine.
+//! - [`security`], [`tls`]: who asks and what they may do; encryption on the wire.
 //! - [`limits`], [`error`]: every bound, every refusal.
 //!
 //! Not here: shipping (that is punt), and any knowledge of what the logs are about.
@@ -28,4 +29,6 @@ pub mod mapping;
 pub mod present;
 pub mod query;
 pub mod search;
+pub mod security;
 pub mod server;
+pub mod tls;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::{Context as _, anyhow, bail};
 use lifecycle::{CancellationToken, Sockets};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -22,6 +22,8 @@ use crate::flags::{Flags, ListenerFlag};
 use crate::http::{App, router};
 use crate::machine;
 use crate::present::Presented;
+use crate::security::Registry;
+use crate::tls::{self, TlsListener};
 
 /// How long requests in flight may take after the stop signal.
 const GRACE: Duration = Duration::from_secs(10);
@@ -39,7 +41,14 @@ struct Door {
 }
 
 impl Door {
-    fn open(sockets: &mut Sockets, data: &Path, name: &str, flag: ListenerFlag) -> anyhow::Result<Self> {
+    fn open(
+        sockets: &mut Sockets,
+        data: &Path,
+        name: &str,
+        flag: ListenerFlag,
+        // Whether everybody may do everything there; `None`: nobody may without credentials.
+        open_to_all: Option<bool>,
+    ) -> anyhow::Result<Self> {
         let socket = sockets.take_or_bind(name, flag.listen).with_context(|| {
             format!(
                 "the port of {} may be taken by another process: stop that one, or choose another with --listen",
@@ -47,6 +56,11 @@ impl Door {
             )
         })?;
         let address = socket.local_addr().context("asking for the bound address")?;
+        if !address.ip().is_loopback() && !open_to_all.is_none_or(|allowed| allowed) {
+            bail!(
+                "{address} can be reached by others, who could read and delete everything: listen on loopback, add --security, or say --allow-open if that is meant"
+            );
+        }
         // A file of an earlier process must not be taken for ours.
         let address_file = data.join(format!("{name}.addr"));
         if address_file.exists() {
@@ -71,10 +85,15 @@ pub async fn run(flags: Flags, mut sockets: Sockets, stop: CancellationToken) ->
         listen: flags.listen,
         present_as: flags.present_as,
     };
-    let mut doors = vec![Door::open(&mut sockets, &flags.data, SOCKET, main)?];
+    let open_to_all = (!flags.security).then_some(flags.allow_open);
+    let tls = match (&flags.tls_cert, &flags.tls_key) {
+        (Some(certificate), Some(key)) => Some(tls::config(certificate, key)?),
+        _ => None,
+    };
+    let mut doors = vec![Door::open(&mut sockets, &flags.data, SOCKET, main, open_to_all)?];
     for flag in &flags.listeners {
         let name = format!("{SOCKET}-{}", flag.present_as);
-        doors.push(Door::open(&mut sockets, &flags.data, &name, *flag)?);
+        doors.push(Door::open(&mut sockets, &flags.data, &name, *flag, open_to_all)?);
     }
     let data = flags.data.clone();
     let store = tokio::task::spawn_blocking(move || Store::open(folder, limits))
@@ -89,6 +108,14 @@ pub async fn run(flags: Flags, mut sockets: Sockets, stop: CancellationToken) ->
         doors[0].address.to_string(),
     );
     first.cors_origins = flags.cors_origins.into();
+    if flags.security {
+        let folder = flags.data.clone();
+        let registry = tokio::task::spawn_blocking(move || Registry::open(&folder))
+            .await
+            .context("opening the registry of users")?
+            .map_err(|error| anyhow!("cannot open the registry of users: {}", error.reason))?;
+        first.security = Some(Arc::new(registry));
+    }
     let (housekeeping_stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
     tasks.spawn(refresher::run(Arc::clone(&store), housekeeping_stop.clone()));
     let mut serving = JoinSet::new();
@@ -104,7 +131,14 @@ pub async fn run(flags: Flags, mut sockets: Sockets, stop: CancellationToken) ->
         // Written last: whoever waits for the file finds a store that answers.
         disk::replace(&door.address_file, door.address.to_string().as_bytes())
             .with_context(|| format!("writing {}", door.address_file.display()))?;
-        serving.spawn(serve(door.socket, app, stop.clone()));
+        match &tls {
+            Some(config) => serving.spawn(serve(
+                TlsListener::new(door.socket, Arc::clone(config)),
+                app,
+                stop.clone(),
+            )),
+            None => serving.spawn(serve(door.socket, app, stop.clone())),
+        };
     }
     drop(store);
     let mut served = Ok(());
@@ -124,7 +158,11 @@ pub async fn run(flags: Flags, mut sockets: Sockets, stop: CancellationToken) ->
     served
 }
 
-async fn serve(listener: TcpListener, app: Arc<App>, stop: CancellationToken) -> anyhow::Result<()> {
+async fn serve<L>(listener: L, app: Arc<App>, stop: CancellationToken) -> anyhow::Result<()>
+where
+    L: axum::serve::Listener,
+    L::Addr: std::fmt::Debug,
+{
     let server = axum::serve(listener, router(app)).with_graceful_shutdown(stop.clone().cancelled_owned());
     let late = async {
         stop.cancelled().await;

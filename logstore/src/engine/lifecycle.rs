@@ -19,6 +19,7 @@ use crate::date;
 use crate::error::{ApiError, ApiResult};
 use crate::hidden::mapping::Mappings;
 use crate::mapping::{Mapping, json as mapping_json};
+use crate::security::{Privilege, scope};
 
 /// Settings that are fixed when an index is made.
 const STATIC: &[&str] = &[
@@ -44,9 +45,6 @@ pub struct RolledOver {
 impl Store {
     /// The index of logs that a write to a name goes to, made from the templates if there is none.
     pub fn get_or_create(&self, name: &str) -> ApiResult<Arc<Index>> {
-        if let Some(index) = self.exact(name).filter(|index| !index.is_closed()) {
-            return Ok(index);
-        }
         match self.write_entry(name, None)? {
             Entry::Log(index) => Ok(index),
             Entry::Hidden(index) => Err(ApiError::argument(format!(
@@ -60,6 +58,7 @@ impl Store {
     /// `creates`: whether the write has `op_type` create, which data streams insist on; `None`: not known here.
     pub fn write_entry(&self, name: &str, creates: Option<bool>) -> ApiResult<Entry> {
         let name = name::resolve_dates(name, date::now())?;
+        scope::check(&name, Privilege::Write)?;
         loop {
             if let Some(entry) = self.entry(&name) {
                 return if entry.is_closed() {

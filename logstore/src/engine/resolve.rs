@@ -15,6 +15,7 @@ use crate::error::{ApiError, ApiResult};
 use crate::mapping::pattern;
 use crate::query::ast::{Bool, Query};
 use crate::query::dsl;
+use crate::security::scope;
 
 /// What to do about names that match nothing, and what wildcards see.
 #[derive(Debug, Clone, Copy)]
@@ -85,6 +86,7 @@ impl Store {
         let all: BTreeMap<String, Entry> = self
             .list_all()
             .into_iter()
+            .filter(|entry| seen(&state, entry.name()))
             .map(|entry| (entry.name().to_owned(), entry))
             .collect();
         let mut found: BTreeSet<&str> = BTreeSet::new();
@@ -113,8 +115,9 @@ impl Store {
             let of_names = members(&state, wildcard);
             let by_dot = wildcard.starts_with('.');
             for (index, entry) in &all {
-                let by_own_name =
-                    pattern::matches(wildcard, index) && (options.hidden || by_dot || !entry.is_hidden());
+                let by_own_name = pattern::matches(wildcard, index)
+                    && scope::sees(index)
+                    && (options.hidden || by_dot || !entry.is_hidden());
                 let wanted = if entry.is_closed() {
                     options.closed
                 } else {
@@ -145,7 +148,10 @@ impl Store {
         options: Options,
         found: &mut BTreeSet<&'a str>,
     ) -> ApiResult<()> {
-        let targets: Vec<&str> = if all.contains_key(name) {
+        let targets: Vec<&str> = if !scope::sees(name) {
+            // As if it were not there: who may not see it learns nothing of it.
+            Vec::new()
+        } else if all.contains_key(name) {
             vec![name]
         } else if let Some(indices) = state.aliases.indices(name) {
             indices.keys().map(String::as_str).collect()
@@ -159,6 +165,9 @@ impl Store {
             }
             return Err(ApiError::index_not_found(name));
         };
+        if targets.is_empty() && !options.ignore_unavailable && !scope::sees(name) {
+            return Err(ApiError::index_not_found(name));
+        }
         for target in targets {
             let Some((index, entry)) = all.get_key_value(target) else {
                 continue;
@@ -215,11 +224,12 @@ impl Store {
         )? {
             let of_index = filters.entry(entry.name().to_owned()).or_default();
             for part in &parts {
-                if pattern::matches(part, entry.name()) || *part == "_all" {
+                if scope::sees(entry.name()) && (pattern::matches(part, entry.name()) || *part == "_all") {
                     of_index.push(None);
                 }
                 for (alias, indices) in state.aliases.iter() {
                     if pattern::matches(part, alias)
+                        && scope::sees(alias)
                         && let Some(spec) = indices.get(entry.name())
                     {
                         of_index.push(spec.filter.clone());
@@ -261,18 +271,29 @@ impl Store {
     }
 }
 
+/// Whether whoever asks may see an index, by its own name or that of an alias or stream it belongs to.
+fn seen(state: &State, index: &str) -> bool {
+    scope::sees(index)
+        || state.aliases.of_index(index).any(|(alias, _)| scope::sees(alias))
+        || state
+            .data_streams
+            .iter()
+            .any(|(stream, spec)| spec.indices.iter().any(|name| name == index) && scope::sees(stream))
+}
+
 /// The indices behind the aliases and data streams that a wildcard matches.
 fn members<'s>(state: &'s State, wildcard: &str) -> BTreeSet<&'s str> {
     let by_dot = wildcard.starts_with('.');
     let mut found = BTreeSet::new();
     for (alias, indices) in state.aliases.iter() {
         let hidden = alias.starts_with('.') || indices.values().any(|spec| spec.is_hidden == Some(true));
-        if pattern::matches(wildcard, alias) && (by_dot || !hidden) {
+        if pattern::matches(wildcard, alias) && (by_dot || !hidden) && scope::sees(alias) {
             found.extend(indices.keys().map(String::as_str));
         }
     }
     for (stream, spec) in &state.data_streams {
-        if pattern::matches(wildcard, stream) && (by_dot || !(spec.hidden || stream.starts_with('.'))) {
+        let hidden = spec.hidden || stream.starts_with('.');
+        if pattern::matches(wildcard, stream) && (by_dot || !hidden) && scope::sees(stream) {
             found.extend(spec.indices.iter().map(String::as_str));
         }
     }

@@ -28,6 +28,7 @@ use crate::error::{ApiError, ApiResult};
 use crate::hidden::HiddenStore;
 use crate::ingest::Pipelines;
 use crate::limits::Limits;
+use crate::security::scope;
 
 /// The store.
 #[derive(Debug)]
@@ -100,7 +101,12 @@ impl Store {
     }
 
     /// An index of logs by its name, or by the name of an alias or data stream that writes to it.
+    ///
+    /// Who may not see it is told that there is none.
     pub fn get(&self, name: &str) -> Option<Arc<Index>> {
+        if !scope::sees(name) {
+            return None;
+        }
         if let Some(index) = self.exact(name) {
             return Some(index);
         }

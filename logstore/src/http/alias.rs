@@ -10,6 +10,7 @@ use crate::engine::resolve::Options;
 use crate::error::{ApiError, ApiResult};
 use crate::mapping::pattern;
 use crate::query::dsl;
+use crate::security::scope;
 
 /// One action of `_aliases`, with its names resolved.
 enum Action {
@@ -210,11 +211,24 @@ pub fn get(call: &Call) -> ApiResult<Reply> {
     let wanted = call.name("alias");
     let every = matches!(wanted, "" | "_all" | "*");
     let entries = if call.name("index").is_empty() {
-        call.store().list_all()
+        call.store()
+            .list_all()
+            .into_iter()
+            .filter(|entry| {
+                scope::sees(entry.name())
+                    || state
+                        .aliases
+                        .of_index(entry.name())
+                        .any(|(alias, _)| scope::sees(alias))
+            })
+            .collect()
     } else {
         call.entries_of_metadata()?
     };
     let fits = |alias: &str| {
+        if !scope::sees(alias) {
+            return false;
+        }
         let mut fits = every;
         for name in wanted.split(',').filter(|_| !every) {
             match name.strip_prefix('-') {

@@ -9,6 +9,7 @@ use crate::engine::store::Store;
 use crate::error::{ApiError, ApiResult};
 use crate::machine::{self, Figures};
 use crate::present::Presented;
+use crate::security::{Registry, Scope};
 
 /// Searches that may wait for each one that runs.
 const SEARCHES_WAITING: usize = 64;
@@ -28,6 +29,8 @@ pub struct App {
     pub address: String,
     /// Origins whose pages may read answers in a browser; `*` stands for anything.
     pub cors_origins: Arc<[String]>,
+    /// Users, roles and keys, if security is on.
+    pub security: Option<Arc<Registry>>,
     /// Answers of tasks that nobody waited for.
     pub tasks: Arc<Tasks>,
     bulks: Arc<Semaphore>,
@@ -49,6 +52,7 @@ impl App {
             node,
             address,
             cors_origins: Arc::from([]),
+            security: None,
             tasks: Arc::default(),
             bulks: Arc::new(Semaphore::new(limits.max_bulk_in_flight)),
             bulk_kib: Arc::new(Semaphore::new(limits.max_bulk_bytes.div_ceil(KIB) + 1)),
@@ -111,7 +115,9 @@ impl App {
         work: impl FnOnce(&Arc<Store>) -> ApiResult<T> + Send + 'static,
     ) -> ApiResult<T> {
         let store = Arc::clone(&self.store);
-        match tokio::task::spawn_blocking(move || work(&store)).await {
+        // Who asks goes along to the thread that does the work.
+        let scope = Scope::of_task();
+        match tokio::task::spawn_blocking(move || Scope::during(scope, || work(&store))).await {
             Ok(result) => result,
             Err(error) => Err(ApiError::internal(format!(
                 "the request failed inside the store: {error}"

@@ -301,8 +301,10 @@ fn apply_group(
 ) -> ApiResult<()> {
     // What an action is refused for before its index is looked at.
     let state = store.state();
-    let is_stream = state.data_streams.contains_key(name);
     let is_alias = state.aliases.contains(name);
+    // Also one that this write will make.
+    let is_stream = state.data_streams.contains_key(name)
+        || (!is_alias && store.entry(name).is_none() && store.templates().data_stream_of(name).is_some());
     let (refused, lines): (Vec<_>, Vec<_>) = lines
         .into_iter()
         .partition(|(_, line)| (is_stream && line.verb == "index") || (line.require_alias && !is_alias));

@@ -19,6 +19,7 @@ use crate::engine::entry::Entry;
 use crate::engine::resolve::Options;
 use crate::engine::store::Store;
 use crate::error::{ApiError, ApiResult};
+use crate::security::registry::Known;
 
 /// The document type that a path of Elasticsearch 5 names; the front takes it out of the path.
 #[derive(Debug, Clone)]
@@ -39,6 +40,8 @@ pub struct Call {
     pub body: Value,
     /// The document type that the path names, if any.
     pub doc_type: Option<String>,
+    /// Who asks, if security is on.
+    pub known: Option<Known>,
     names: Vec<(String, String)>,
 }
 
@@ -59,6 +62,7 @@ impl Call {
             .extensions()
             .get::<DocType>()
             .map(|DocType(name)| name.clone());
+        let known = request.extensions().get::<Known>().cloned();
         let limit = app.store.limits.max_content_length;
         let body = match params.get("source") {
             Some(source) if method == Method::GET => body::json(source.as_bytes())?,
@@ -71,6 +75,7 @@ impl Call {
             params,
             body,
             doc_type,
+            known,
             names,
         })
     }

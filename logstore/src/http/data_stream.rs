@@ -10,6 +10,7 @@ use crate::error::{ApiError, ApiResult};
 use crate::mapping::pattern;
 use crate::present::search::shards;
 use crate::query::dsl;
+use crate::security::{Privilege, scope};
 
 /// The data streams that the path names.
 fn named(call: &Call) -> ApiResult<Vec<(String, crate::engine::data_stream::DataStream)>> {
@@ -18,6 +19,7 @@ fn named(call: &Call) -> ApiResult<Vec<(String, crate::engine::data_stream::Data
     let found: Vec<_> = state
         .data_streams
         .iter()
+        .filter(|(stream, _)| scope::sees(stream))
         .filter(|(stream, _)| {
             wanted.is_empty()
                 || wanted
@@ -39,6 +41,7 @@ fn named(call: &Call) -> ApiResult<Vec<(String, crate::engine::data_stream::Data
 
 /// `PUT _data_stream/{name}`.
 pub fn create(call: &Call) -> ApiResult<Reply> {
+    scope::check(call.name("name"), Privilege::Manage)?;
     call.store().create_data_stream(call.name("name"))?;
     Ok(Reply::acknowledged())
 }
@@ -74,6 +77,7 @@ pub fn get(call: &Call) -> ApiResult<Reply> {
 /// `DELETE _data_stream/{name}`.
 pub fn delete(call: &Call) -> ApiResult<Reply> {
     for (stream, _) in named(call)? {
+        scope::check(&stream, Privilege::Manage)?;
         call.store().delete_data_stream(&stream)?;
     }
     Ok(Reply::acknowledged())
@@ -121,6 +125,9 @@ fn newest_timestamp(call: &Call, stream: &str) -> ApiResult<Value> {
 pub fn rollover(call: &Call) -> ApiResult<Reply> {
     let target = call.name("index");
     let asked = Some(call.name("new")).filter(|name| !name.is_empty());
+    if let Some(new) = asked {
+        scope::check(new, Privilege::Manage)?;
+    }
     let body = if call.body.is_null() {
         json!({})
     } else {

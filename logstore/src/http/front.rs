@@ -14,10 +14,12 @@ use axum::response::{IntoResponse, Response};
 use super::app::App;
 use super::call::DocType;
 use super::params::Params;
-use super::{hidden, reply};
+use super::{hidden, reply, security};
 use crate::engine::name;
+use crate::error::ApiError;
 use crate::mapping::pattern;
 use crate::present::Presented;
+use crate::security::{Privilege, Scope};
 
 /// Endpoints that stand behind a document type in older paths.
 const BEHIND_TYPE: &[&str] = &[
@@ -32,6 +34,9 @@ const BEHIND_TYPE: &[&str] = &[
     "_validate",
     "_termvectors",
 ];
+
+/// How credentials are asked for.
+const BASIC: &str = "Basic realm=\"security\" charset=\"UTF-8\"";
 
 /// The whole way of a request.
 pub async fn front(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
@@ -48,12 +53,71 @@ pub async fn front(State(app): State<Arc<App>>, mut request: Request, next: Next
     let params = Query::<Params>::try_from_uri(request.uri())
         .map(|query| query.0)
         .unwrap_or_default();
-    let response = match hidden_target(&app, &request) {
-        Some(target) => hidden::answer(Arc::clone(&app), request, target).await,
-        None => next.run(request).await,
+    let response = match admitted(&app, &mut request).await {
+        Ok(Some(scope)) => scope.around(answered(Arc::clone(&app), request, next)).await,
+        Ok(None) => answered(Arc::clone(&app), request, next).await,
+        Err(refusal) => refusal,
     };
     let response = reply::finish(response, &params, app.presented, accept.as_ref()).await;
     with_cors(response, origin, false)
+}
+
+async fn answered(app: Arc<App>, request: Request, next: Next) -> Response {
+    match hidden_target(&app, &request) {
+        Some(target) => hidden::answer(app, request, target).await,
+        None => next.run(request).await,
+    }
+}
+
+/// Recognises who asks and whether they may. `None`: security is off.
+async fn admitted(app: &Arc<App>, request: &mut Request) -> Result<Option<Scope>, Response> {
+    let Some(registry) = app.security.clone() else {
+        return Ok(None);
+    };
+    let header = request
+        .headers()
+        .get(header::AUTHORIZATION)
+        .and_then(|header| header.to_str().ok())
+        .map(ToOwned::to_owned);
+    let missing = header.is_none();
+    let known = match header {
+        None => None,
+        // The hash of a password takes its time.
+        Some(header) => app
+            .blocking(move |_| Ok(security::recognise(&registry, &header)))
+            .await
+            .map_err(IntoResponse::into_response)?,
+    };
+    let path = request.uri().path().to_owned();
+    let Some(known) = known else {
+        let what = if missing {
+            "missing authentication credentials"
+        } else {
+            "unable to authenticate"
+        };
+        let error = ApiError::new(
+            401,
+            "security_exception",
+            format!("{what} for REST request [{path}]"),
+        )
+        .with(
+            "header",
+            serde_json::json!({"WWW-Authenticate": [BASIC, "ApiKey"]}),
+        );
+        let mut response = error.into_response();
+        let headers = response.headers_mut();
+        headers.append(header::WWW_AUTHENTICATE, HeaderValue::from_static(BASIC));
+        headers.append(header::WWW_AUTHENTICATE, HeaderValue::from_static("ApiKey"));
+        return Err(response);
+    };
+    let scope = Scope {
+        user: known.user.as_str().into(),
+        grants: Arc::new(known.grants.clone()),
+        need: Privilege::of(request.method(), &path),
+    };
+    security::admit(&scope, &path).map_err(IntoResponse::into_response)?;
+    request.extensions_mut().insert(known);
+    Ok(Some(scope))
 }
 
 /// The origin that may read the answer, if the request comes from a page that may.

@@ -26,6 +26,7 @@ use crate::present::{Presented, legacy, write};
 use crate::query::ast::Operator;
 use crate::query::lucene::{self, Flavor};
 use crate::search::source::SourceFilter;
+use crate::security::scope;
 
 /// What may stand behind the name of a hidden index to be answered here.
 pub const VERBS: &[&str] = &[
@@ -114,6 +115,9 @@ fn one(call: &Call) -> ApiResult<Arc<HiddenIndex>> {
 
 /// The hidden index of a name or alias.
 pub fn target(store: &Store, name: &str) -> Option<Arc<HiddenIndex>> {
+    if !scope::sees(name) {
+        return None;
+    }
     if let Some(index) = store.hidden.get(name) {
         return Some(index);
     }

@@ -13,6 +13,7 @@ use crate::error::{ApiError, ApiResult};
 use crate::mapping::pattern;
 use crate::present::legacy;
 use crate::present::search::shards;
+use crate::security::{Privilege, scope};
 
 /// For what changes indices: a name that matches nothing is an error.
 fn must_exist() -> Options {
@@ -308,6 +309,7 @@ pub fn clone(call: &Call) -> ApiResult<Reply> {
         .get(call.name("index"))
         .ok_or_else(|| ApiError::index_not_found(call.name("index")))?;
     let target = call.name("target");
+    scope::check(target, Privilege::Manage)?;
     call.store().clone_index(&source, target, &call.body)?;
     Ok(Reply::json(
         &json!({"acknowledged": true, "shards_acknowledged": true, "index": target}),
@@ -346,6 +348,7 @@ pub fn resolve(call: &Call) -> ApiResult<Reply> {
         parts
             .iter()
             .any(|part| *part == "_all" || pattern::matches(part, known))
+            && scope::sees(known)
     };
     let mut indices = Vec::new();
     for entry in call.store().resolve_all(expression, options)? {

@@ -27,6 +27,7 @@ pub mod pipeline;
 pub mod reply;
 pub mod router;
 pub mod search;
+pub mod security;
 pub mod stats;
 pub mod tasks;
 pub mod template;

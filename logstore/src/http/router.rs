@@ -10,7 +10,7 @@ use super::app::App;
 use super::call::{Call, Work};
 use super::{
     admin, alias, bulk, by_query, cat, cluster, data_stream, document, field_caps, field_stats, front, index,
-    license, nodes, pipeline, search, stats, tasks, template,
+    license, nodes, pipeline, search, security, stats, tasks, template,
 };
 
 type Routes = Router<Arc<App>>;
@@ -56,6 +56,7 @@ pub fn router(app: Arc<App>) -> Router {
     let routes = of_cluster(routes);
     let routes = ingest(routes);
     let routes = features(routes);
+    let routes = secured(routes);
     let inner = routes
         .fallback(any(admin::unknown))
         .method_not_allowed_fallback(admin::wrong_method)
@@ -271,4 +272,30 @@ fn features(routes: Routes) -> Routes {
             post(|call: Call| call.run(license::monitoring)),
         )
         .route("/_scripts/{name}", scripts)
+}
+
+fn secured(routes: Routes) -> Routes {
+    let user = got(security::get_user)
+        .put(|call: Call| call.run(security::put_user))
+        .post(|call: Call| call.run(security::put_user))
+        .delete(|call: Call| call.run(security::delete_user));
+    let role = got(security::get_role)
+        .put(|call: Call| call.run(security::put_role))
+        .post(|call: Call| call.run(security::put_role))
+        .delete(|call: Call| call.run(security::delete_role));
+    let keys = got(security::get_keys)
+        .put(|call: Call| call.run(security::create_key))
+        .post(|call: Call| call.run(security::create_key))
+        .delete(|call: Call| call.run(security::invalidate_keys));
+    routes
+        .route("/_security/_authenticate", got(security::authenticate))
+        .route("/_security/user", got(security::get_user))
+        .route("/_security/user/{name}", user)
+        .route(
+            "/_security/user/{name}/_password",
+            put_or_posted(security::put_password),
+        )
+        .route("/_security/role", got(security::get_role))
+        .route("/_security/role/{name}", role)
+        .route("/_security/api_key", keys)
 }

@@ -33,7 +33,8 @@ fn caller(call: &Call) -> ApiResult<&Known> {
 pub fn authenticate(call: &Call) -> ApiResult<Reply> {
     registry(call)?;
     let known = caller(call)?;
-    let realm = json!({"name": "native", "type": if known.api_key.is_some() { "_es_api_key" } else { "native" }});
+    let realm =
+        json!({"name": "native", "type": if known.api_key.is_some() { "_es_api_key" } else { "native" }});
     Ok(Reply::json(&json!({
         "username": known.user,
         "roles": known.roles,
@@ -76,7 +77,9 @@ pub fn put_password(call: &Call) -> ApiResult<Reply> {
     let password = call.required_body()?.get("password").cloned().unwrap_or_default();
     let registry = registry(call)?;
     if !registry.users().contains_key(name) {
-        return Err(ApiError::validation(format!("user [{name}] must exist in order to change password")));
+        return Err(ApiError::validation(format!(
+            "user [{name}] must exist in order to change password"
+        )));
     }
     registry.put_user(name, &json!({ "password": password }))?;
     Ok(Reply::json(&json!({})))
@@ -116,27 +119,42 @@ pub fn create_key(call: &Call) -> ApiResult<Reply> {
         .ok_or_else(|| ApiError::validation("api key name is required"))?;
     let known = caller(call)?;
     if known.api_key.is_some() {
-        return Err(ApiError::argument("creating derived api keys requires a user: an api key cannot make another"));
+        return Err(ApiError::argument(
+            "creating derived api keys requires a user: an api key cannot make another",
+        ));
     }
     let expires = match body.get("expiration").map(dsl::text) {
         None => None,
         Some(text) => {
             let after = duration(&text).ok_or_else(|| {
-                ApiError::argument(format!("failed to parse [expiration] with value [{text}] as a time value"))
+                ApiError::argument(format!(
+                    "failed to parse [expiration] with value [{text}] as a time value"
+                ))
             })?;
             Some(date::now().saturating_add(i64::try_from(after.as_millis()).unwrap_or(i64::MAX)))
         }
     };
-    let roles = body.get("role_descriptors").and_then(Value::as_object).cloned().unwrap_or_default();
+    let roles = body
+        .get("role_descriptors")
+        .and_then(Value::as_object)
+        .cloned()
+        .unwrap_or_default();
     let (id, key) = registry(call)?.create_key(&known.user, &name, roles, expires)?;
     let encoded = BASE64_STANDARD.encode(format!("{id}:{key}"));
-    Ok(Reply::json(&json!({"id": id, "name": name, "expiration": expires, "api_key": key, "encoded": encoded})))
+    Ok(Reply::json(
+        &json!({"id": id, "name": name, "expiration": expires, "api_key": key, "encoded": encoded}),
+    ))
 }
 
 /// Whether a shown key is one that the request may see and asks for.
 fn selects(call: &Call, known: &Known, key: &Value, asked: &Value) -> bool {
     let is = |field: &str, wanted: Option<String>| wanted.is_none_or(|wanted| key[field] == wanted);
-    let text = |name: &str| asked.get(name).map(dsl::text).or_else(|| call.params.get(name).cloned());
+    let text = |name: &str| {
+        asked
+            .get(name)
+            .map(dsl::text)
+            .or_else(|| call.params.get(name).cloned())
+    };
     let ids: Vec<String> = dsl::list(asked.get("ids")).iter().map(dsl::text).collect();
     let may = known.grants.cluster(Privilege::ManageSecurity) || key["username"] == known.user.as_str();
     may && is("id", text("id"))
@@ -156,9 +174,13 @@ pub fn get_keys(call: &Call) -> ApiResult<Reply> {
 pub fn invalidate_keys(call: &Call) -> ApiResult<Reply> {
     let known = caller(call)?;
     let body = call.required_body()?;
-    let names_any = ["id", "ids", "name", "username", "owner"].iter().any(|key| body.get(key).is_some());
+    let names_any = ["id", "ids", "name", "username", "owner"]
+        .iter()
+        .any(|key| body.get(key).is_some());
     if !names_any {
-        return Err(ApiError::validation("One of [api key id(s), api key name, username, realm name] must be specified"));
+        return Err(ApiError::validation(
+            "One of [api key id(s), api key name, username, realm name] must be specified",
+        ));
     }
     let ids: Vec<String> = registry(call)?
         .keys(|key| selects(call, known, key, body))

@@ -75,41 +75,95 @@ impl Privilege {
             None if parts.len() <= 1 && parts[0].is_empty() => Self::Nothing,
             None if parts == ["metrics"] => Self::Monitor,
             // `/{index}`, and documents under types of old.
-            None if parts.len() == 1 => if reads { Self::ViewMetadata } else { Self::Manage },
-            None => if reads { Self::Read } else { Self::Write },
+            None if parts.len() == 1 => {
+                if reads {
+                    Self::ViewMetadata
+                } else {
+                    Self::Manage
+                }
+            }
+            None => {
+                if reads {
+                    Self::Read
+                } else {
+                    Self::Write
+                }
+            }
             Some(verb) => Self::of_verb(verb, reads, &parts),
         }
     }
 
     fn of_verb(verb: &str, reads: bool, parts: &[&str]) -> Self {
         match verb {
-            "_bulk" | "_create" | "_update" | "_delete_by_query" | "_update_by_query" | "_reindex" => Self::Write,
-            "_doc" | "_source" => if reads { Self::Read } else { Self::Write },
-            "_search" | "_msearch" | "_count" | "_mget" | "_field_stats" | "_async_search" | "_pit" | "_validate"
-            | "_explain" | "_termvectors" | "_terms_enum" | "_search_shards" | "_rank_eval" => Self::Read,
+            "_bulk" | "_create" | "_update" | "_delete_by_query" | "_update_by_query" | "_reindex" => {
+                Self::Write
+            }
+            "_doc" | "_source" => {
+                if reads {
+                    Self::Read
+                } else {
+                    Self::Write
+                }
+            }
+            "_search" | "_msearch" | "_count" | "_mget" | "_field_stats" | "_async_search" | "_pit"
+            | "_validate" | "_explain" | "_termvectors" | "_terms_enum" | "_search_shards" | "_rank_eval" => {
+                Self::Read
+            }
             "_field_caps" | "_resolve" | "_stats" | "_segments" | "_recovery" => Self::ViewMetadata,
             "_mapping" | "_mappings" | "_settings" | "_alias" | "_aliases" | "_data_stream" => {
-                if reads { Self::ViewMetadata } else { Self::Manage }
+                if reads {
+                    Self::ViewMetadata
+                } else {
+                    Self::Manage
+                }
             }
             // A refresh goes with writing, as Elasticsearch's `maintenance` does in practice.
             "_refresh" => Self::Write,
             "_analyze" | "_tasks" | "_license" | "_xpack" | "_remote" | "_nodes" | "_scripts" => {
-                if reads || verb == "_analyze" { Self::Monitor } else { Self::ManageCluster }
+                if reads || verb == "_analyze" {
+                    Self::Monitor
+                } else {
+                    Self::ManageCluster
+                }
             }
             "_cat" => match parts.get(1).copied().unwrap_or_default() {
                 "indices" | "shards" | "segments" | "aliases" | "count" | "recovery" => Self::ViewMetadata,
                 _ => Self::Monitor,
             },
-            "_cluster" | "_ingest" | "_template" | "_index_template" | "_component_template" | "_ilm" | "_slm"
-            | "_snapshot" => if reads { Self::Monitor } else { Self::ManageCluster },
+            "_cluster"
+            | "_ingest"
+            | "_template"
+            | "_index_template"
+            | "_component_template"
+            | "_ilm"
+            | "_slm"
+            | "_snapshot" => {
+                if reads {
+                    Self::Monitor
+                } else {
+                    Self::ManageCluster
+                }
+            }
             "_security" => match parts.get(1).copied().unwrap_or_default() {
                 "_authenticate" => Self::Nothing,
                 // One's own keys; those of others are asked about by the handler.
                 "api_key" => Self::Nothing,
                 _ => Self::ManageSecurity,
             },
-            _ if parts[0].starts_with('_') => if reads { Self::Monitor } else { Self::ManageCluster },
-            _ => if reads { Self::ViewMetadata } else { Self::Manage },
+            _ if parts[0].starts_with('_') => {
+                if reads {
+                    Self::Monitor
+                } else {
+                    Self::ManageCluster
+                }
+            }
+            _ => {
+                if reads {
+                    Self::ViewMetadata
+                } else {
+                    Self::Manage
+                }
+            }
         }
     }
 }
@@ -131,7 +185,8 @@ impl Grants {
 
     /// Reads a role: `{"cluster": […], "indices": [{"names": …, "privileges": …}]}`.
     pub fn parse(body: &Value) -> Self {
-        let list = |value: Option<&Value>| -> Vec<String> { dsl::list(value).iter().map(dsl::text).collect() };
+        let list =
+            |value: Option<&Value>| -> Vec<String> { dsl::list(value).iter().map(dsl::text).collect() };
         let indices = dsl::list(body.get("indices").or_else(|| body.get("index")));
         Self {
             cluster: list(body.get("cluster")),
@@ -165,11 +220,18 @@ impl Grants {
     pub fn cluster(&self, need: Privilege) -> bool {
         let granted = need == Privilege::Nothing
             || self.cluster.iter().any(|word| match need {
-                Privilege::Monitor => matches!(word.as_str(), "all" | "manage" | "monitor" | "manage_security"),
+                Privilege::Monitor => {
+                    matches!(word.as_str(), "all" | "manage" | "monitor" | "manage_security")
+                }
                 Privilege::ManageCluster => {
                     matches!(
                         word.as_str(),
-                        "all" | "manage" | "manage_index_templates" | "manage_pipeline" | "manage_ilm" | "manage_ingest_pipelines"
+                        "all"
+                            | "manage"
+                            | "manage_index_templates"
+                            | "manage_pipeline"
+                            | "manage_ilm"
+                            | "manage_ingest_pipelines"
                     )
                 }
                 Privilege::ManageSecurity => matches!(word.as_str(), "all" | "manage_security"),
@@ -236,7 +298,8 @@ mod tests {
     #[test]
     fn a_key_may_do_no_more_than_its_owner() {
         let reads = Grants::parse(&json!({"indices": [{"names": ["logs-*"], "privileges": ["read"]}]}));
-        let all = Grants::parse(&json!({"cluster": ["all"], "indices": [{"names": "*", "privileges": "all"}]}));
+        let all =
+            Grants::parse(&json!({"cluster": ["all"], "indices": [{"names": "*", "privileges": "all"}]}));
         assert!(reads.index("logs-1", Privilege::Read));
         assert!(reads.index(".ds-logs-app-2026.11.24-000001", Privilege::Read));
         assert!(!reads.index("logs-1", Privilege::Write));

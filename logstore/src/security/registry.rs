@@ -26,7 +26,11 @@ const BUILT_IN: &[(&str, &[&str], &[&str])] = &[
     ("viewer", &["monitor"], &["read", "view_index_metadata"]),
     ("reader", &["monitor"], &["read", "view_index_metadata"]),
     ("editor", &["monitor"], &["read", "write", "view_index_metadata"]),
-    ("writer", &["monitor", "manage_index_templates", "manage_pipeline"], &["write", "create_index", "view_index_metadata"]),
+    (
+        "writer",
+        &["monitor", "manage_index_templates", "manage_pipeline"],
+        &["write", "create_index", "view_index_metadata"],
+    ),
 ];
 
 /// Passwords that were found right lately, so that a client's hundred requests cost one slow hash.
@@ -123,7 +127,10 @@ impl Registry {
     }
 
     fn read(&self) -> Contents {
-        self.contents.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.contents
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     fn change<T>(&self, change: impl FnOnce(&mut Contents) -> ApiResult<T>) -> ApiResult<T> {
@@ -133,7 +140,10 @@ impl Registry {
         let bytes = serde_json::to_vec_pretty(&next).expect("the registry is plain JSON");
         disk::replace(&self.file, &bytes)?;
         *contents = next;
-        self.remembered.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.remembered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
         Ok(result)
     }
 
@@ -184,7 +194,11 @@ impl Registry {
             Known {
                 user: found.owner.clone(),
                 roles: found.roles.keys().cloned().collect(),
-                grants: if found.roles.is_empty() { of_owner } else { own.within(of_owner) },
+                grants: if found.roles.is_empty() {
+                    of_owner
+                } else {
+                    own.within(of_owner)
+                },
                 api_key: Some(id.to_owned()),
             }
         })
@@ -198,7 +212,9 @@ impl Registry {
             .map(|roles| roles.iter().map(crate::query::dsl::text).collect());
         let password = match body.get("password").and_then(Value::as_str) {
             Some(text) if text.len() < 6 => {
-                return Err(ApiError::validation("passwords must be at least [6] characters long"));
+                return Err(ApiError::validation(
+                    "passwords must be at least [6] characters long",
+                ));
             }
             Some(text) => Some(Hashed::password(text)?),
             None => None,
@@ -213,9 +229,18 @@ impl Registry {
             };
             let user = User {
                 password,
-                roles: roles.or_else(|| known.as_ref().map(|user| user.roles.clone())).unwrap_or_default(),
-                full_name: body.get("full_name").and_then(Value::as_str).map(ToOwned::to_owned),
-                metadata: body.get("metadata").and_then(Value::as_object).cloned().unwrap_or_default(),
+                roles: roles
+                    .or_else(|| known.as_ref().map(|user| user.roles.clone()))
+                    .unwrap_or_default(),
+                full_name: body
+                    .get("full_name")
+                    .and_then(Value::as_str)
+                    .map(ToOwned::to_owned),
+                metadata: body
+                    .get("metadata")
+                    .and_then(Value::as_object)
+                    .cloned()
+                    .unwrap_or_default(),
                 enabled: body.get("enabled").and_then(Value::as_bool).unwrap_or(true),
             };
             contents.users.insert(name.to_owned(), user);
@@ -246,7 +271,9 @@ impl Registry {
     /// Makes or changes a role; says whether it is new.
     pub fn put_role(&self, name: &str, body: &Value) -> ApiResult<bool> {
         if BUILT_IN.iter().any(|(known, ..)| *known == name) {
-            return Err(ApiError::argument(format!("role [{name}] is reserved and may not be modified")));
+            return Err(ApiError::argument(format!(
+                "role [{name}] is reserved and may not be modified"
+            )));
         }
         self.change(|contents| Ok(contents.roles.insert(name.to_owned(), body.clone()).is_none()))
     }
@@ -325,7 +352,9 @@ impl Contents {
         let mut all = Grants::default();
         for role in roles {
             if let Some((_, cluster, indices)) = BUILT_IN.iter().find(|(name, ..)| name == role) {
-                all.join(Grants::parse(&json!({"cluster": cluster, "indices": [{"names": ["*"], "privileges": indices}]})));
+                all.join(Grants::parse(
+                    &json!({"cluster": cluster, "indices": [{"names": ["*"], "privileges": indices}]}),
+                ));
             } else if let Some(body) = self.roles.get(role) {
                 all.join(Grants::parse(body));
             }

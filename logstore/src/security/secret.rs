@@ -91,7 +91,10 @@ mod tests {
 
     #[test]
     fn a_secret_is_known_again_and_never_shown() {
-        for hashed in [Hashed::password("s3cret").unwrap(), Hashed::key("s3cret").unwrap()] {
+        for hashed in [
+            Hashed::password("s3cret").unwrap(),
+            Hashed::key("s3cret").unwrap(),
+        ] {
             assert!(hashed.is("s3cret"));
             assert!(!hashed.is("s3cret2"));
             assert!(!format!("{hashed:?}").contains("s3cret"));

@@ -11,6 +11,7 @@
 mod admin_alias;
 mod admin_hidden;
 mod admin_ingest;
+mod admin_security;
 mod admin_stream;
 mod aggregations;
 mod documents;

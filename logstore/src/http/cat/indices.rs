@@ -220,7 +220,7 @@ pub fn aliases(call: &Call) -> ApiResult<Table> {
                 .get("expand_wildcards")
                 .is_none_or(|words| words != "open");
         let fits = wanted.is_empty() || wanted.split(',').any(|name| pattern::matches(name, alias));
-        if !fits || !by_dot {
+        if !fits || !by_dot || !crate::security::scope::sees(alias) {
             continue;
         }
         for (index, spec) in indices {

@@ -31,6 +31,13 @@ pub(crate) enum Count {
     ClockSkewed,
     /// Connections that were accepted.
     Connections,
+    /// Of these: connections whose TLS handshake failed.
+    FailedHandshakes,
+    /// Requests that were answered.
+    HttpRequests,
+    /// Events that were turned away with an answer that said so: their sender still has them, so they are not
+    /// among the received.
+    Refused,
     /// Events that were in the buffer at start.
     Restored,
     /// Events that entered the buffer.
@@ -70,6 +77,9 @@ const ALL: &[(Count, &str)] = &[
     (Count::Resyncs, "resyncs"),
     (Count::ClockSkewed, "clock_skewed"),
     (Count::Connections, "connections"),
+    (Count::FailedHandshakes, "failed_handshakes"),
+    (Count::HttpRequests, "http_requests"),
+    (Count::Refused, "refused"),
     (Count::Restored, "restored"),
     (Count::Buffered, "buffered"),
     (Count::Sent, "sent"),
@@ -198,7 +208,12 @@ impl Meters {
         for (count, name) in ALL {
             let unit = if name.ends_with("bytes") { "" } else { "_events" };
             let metric = match count {
-                Count::Connections | Count::Requests | Count::FailedRequests | Count::Resyncs => {
+                Count::Connections
+                | Count::FailedHandshakes
+                | Count::HttpRequests
+                | Count::Requests
+                | Count::FailedRequests
+                | Count::Resyncs => {
                     format!("punt_{name}_total")
                 }
                 _ => format!("punt_{name}{unit}_total"),

@@ -9,6 +9,7 @@ mod index;
 mod route;
 mod sink;
 mod source;
+mod when;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -20,7 +21,11 @@ pub(crate) use file::load;
 pub(crate) use index::IndexPattern;
 pub(crate) use route::RouteConfig;
 pub(crate) use sink::{ElasticsearchConfig, Fsync, Operation, SinkConfig, WhenFull};
-pub(crate) use source::{FileConfig, FileFormat, SourceConfig, SpoolConfig, SyslogConfig};
+pub(crate) use source::{
+    ClientIndex, FileConfig, FileFormat, HttpAuth, HttpConfig, HttpFormat, HttpIds, SourceConfig,
+    SpoolConfig, SyslogConfig, TlsConfig,
+};
+pub(crate) use when::When;
 
 /// A valid configuration.
 #[derive(Debug)]

@@ -1,55 +1,17 @@
 //! Which sinks an event goes to.
 
-use std::collections::BTreeMap;
+use punt_lucene::Expression;
 
 use crate::config::RouteConfig;
-use crate::event::field;
 
 /// A set of sinks, as bits. (A configuration with more than 64 sinks is refused.)
 pub(crate) type Sinks = u64;
-
-/// Fields and the values that they must have.
-#[derive(Debug, Clone)]
-pub(crate) struct Condition(Vec<(String, Pattern)>);
 
 /// The routes, resolved to sinks by number.
 #[derive(Debug)]
 pub(crate) struct Routes {
     all: Sinks,
-    routes: Vec<(Condition, Sinks)>,
-}
-
-#[derive(Debug, Clone)]
-enum Pattern {
-    Equals(String),
-    Prefix(String),
-}
-
-// === impl Condition ===
-
-impl Condition {
-    pub(crate) fn new(fields: &BTreeMap<String, String>) -> Self {
-        let pattern = |value: &String| match value.strip_suffix('*') {
-            Some(prefix) => Pattern::Prefix(prefix.to_owned()),
-            None => Pattern::Equals(value.clone()),
-        };
-        Self(
-            fields
-                .iter()
-                .map(|(name, value)| (name.clone(), pattern(value)))
-                .collect(),
-        )
-    }
-
-    /// Whether the document has all the fields. Without conditions it is not even looked at.
-    pub(crate) fn holds(&self, document: &[u8]) -> bool {
-        self.0.iter().all(|(name, pattern)| {
-            field(document, name).is_some_and(|value| match pattern {
-                Pattern::Equals(expected) => value == *expected,
-                Pattern::Prefix(prefix) => value.starts_with(prefix.as_str()),
-            })
-        })
-    }
+    routes: Vec<(Expression, Sinks)>,
 }
 
 // === impl Routes ===
@@ -67,7 +29,7 @@ impl Routes {
             all: bits(sinks),
             routes: routes
                 .iter()
-                .map(|(_, route)| (Condition::new(&route.when), bits(&route.sinks)))
+                .map(|(_, route)| (route.when.0.clone(), bits(&route.sinks)))
                 .collect(),
         }
     }
@@ -79,7 +41,7 @@ impl Routes {
         }
         self.routes
             .iter()
-            .filter(|(condition, _)| condition.holds(document))
+            .filter(|(condition, _)| condition.matches(document))
             .fold(0, |bits, (_, sinks)| bits | sinks)
     }
 }
@@ -87,12 +49,10 @@ impl Routes {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::When;
 
     fn route(when: &[(&str, &str)], sinks: &[&str]) -> (String, RouteConfig) {
-        let when = when
-            .iter()
-            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
-            .collect();
+        let when = When(Expression::all_of(when.iter().copied()));
         let sinks = sinks.iter().map(|s| (*s).to_owned()).collect();
         ("r".to_owned(), RouteConfig { when, sinks })
     }

@@ -15,12 +15,12 @@ use tracing::{info, warn};
 
 use super::running::{Running, Work};
 use crate::buffer;
-use crate::config::{Config, ElasticsearchConfig, Fsync, SinkConfig, SourceConfig, SyslogConfig};
+use crate::config::{Config, ElasticsearchConfig, Fsync, SinkConfig};
 use crate::event::Batch;
 use crate::meter::{Count, Meter, Meters};
 use crate::route::{Outlet, Routes, Stage};
 use crate::sink::elasticsearch::{DeadLetter, Delivery, Sender};
-use crate::source::{Intake, file, spool, syslog};
+use crate::source::{self, Intake};
 use crate::tap::Tap;
 
 /// Batches (of about 128 KiB) that may wait between sources and buffers.
@@ -58,7 +58,7 @@ pub(crate) fn build(
         running: Running::new(lock, config.process.grace, abandon.clone()),
     };
     // Sources first: their sockets are up whatever becomes of the rest.
-    for (name, source) in &config.sources {
+    for (name, config) in &config.sources {
         let intake = Intake {
             name: name.clone(),
             meter: builder.meter(Kind::Source, name, None),
@@ -66,9 +66,14 @@ pub(crate) fn build(
             stop: stop.clone(),
             checkpoints: checkpoints.clone(),
         };
-        builder
-            .source(source, intake, sockets)
+        let tasks = source::start(config, intake, sockets)
             .with_context(|| format!("starting the source {name:?}"))?;
+        for task in tasks {
+            match task {
+                source::Task::Async(task) => builder.running.spawn(name, Work::Source, task),
+                source::Task::Thread(task) => builder.running.spawn_blocking(name, Work::Source, task),
+            }
+        }
     }
     let router = builder.meter(Kind::Router, "router", None);
     let mut outlets = Vec::new();
@@ -139,59 +144,6 @@ impl Builder<'_> {
         let meter = Meter::new(kind, name, gauge);
         self.meters.push(Arc::clone(&meter));
         meter
-    }
-
-    fn source(&mut self, source: &SourceConfig, intake: Intake, sockets: &mut Sockets) -> anyhow::Result<()> {
-        let runtime = tokio::runtime::Handle::current();
-        let name = intake.name.clone();
-        match source {
-            SourceConfig::Syslog(config) => return self.syslog(config, &intake, sockets),
-            SourceConfig::File(config) => {
-                let config = config.clone();
-                let run = move || file::run(config, intake, &runtime);
-                self.running.spawn_blocking(&name, Work::Source, run);
-            }
-            SourceConfig::Spool(config) => {
-                let config = config.clone();
-                let run = move || spool::run(config, intake, &runtime);
-                self.running.spawn_blocking(&name, Work::Source, run);
-            }
-        }
-        Ok(())
-    }
-
-    fn syslog(
-        &mut self,
-        config: &SyslogConfig,
-        intake: &Intake,
-        sockets: &mut Sockets,
-    ) -> anyhow::Result<()> {
-        let encoder = Arc::new(syslog::Encoder::new(config.max_clock_skew));
-        if let Some(address) = config.tcp {
-            let listener = sockets.take_or_bind("syslog-tcp", address)?;
-            info!(event.action = "listening", labels.source = intake.name, labels.protocol = "tcp",
-                  labels.address = %listener.local_addr()?, "listening for syslog");
-            let tcp = syslog::Tcp {
-                listener,
-                config: config.clone(),
-                encoder: Arc::clone(&encoder),
-                intake: intake.clone(),
-            };
-            self.running.spawn(&intake.name, Work::Source, tcp.run());
-        }
-        if let Some(address) = config.udp {
-            let socket = syslog::bind(address)?;
-            info!(event.action = "listening", labels.source = intake.name, labels.protocol = "udp",
-                  labels.address = %socket.local_addr()?, "listening for syslog");
-            let udp = syslog::Udp {
-                socket,
-                max_frame_bytes: config.max_frame_bytes,
-                encoder,
-                intake: intake.clone(),
-            };
-            self.running.spawn(&intake.name, Work::Source, udp.run());
-        }
-        Ok(())
     }
 
     fn sink(&mut self, name: &str, config: &ElasticsearchConfig) -> anyhow::Result<Outlet> {

@@ -71,7 +71,11 @@ impl Store {
         for entry in std::fs::read_dir(path.join("indices"))? {
             let folder = entry?.path();
             let index = Index::open(&folder, Arc::clone(&limits)).map_err(|error| {
-                ApiError::internal(format!("cannot open the index in {}: {error}", folder.display()))
+                ApiError::internal(format!(
+                    "cannot open the index in {}: {}; if an earlier version of logstored wrote it, open it with that version, or move the folder aside and send its documents again",
+                    folder.display(),
+                    error.reason
+                ))
             })?;
             indices.insert(index.name.clone(), Arc::new(index));
         }

@@ -7,7 +7,7 @@
 //! - [`engine`]: indices on disk, write-ahead logs, templates. Knows no version and no HTTP.
 //! - [`ingest`]: what pipelines do to documents before they are indexed.
 //! - [`hidden`]: the small document store of hidden indices.
-//! - [`mapping`], [`document`], [`date`]: field types, documents, dates.
+//! - [`mapping`], [`document`], [`analysis`], [`date`]: field types, documents, text, dates.
 //! - [`machine`]: figures of the machine.
 //! - [`security`], [`tls`]: who asks and what they may do; encryption on the wire.
 //! - [`limits`], [`error`]: every bound, every refusal.
@@ -15,6 +15,7 @@
 //! Not here: shipping (that is punt), and any knowledge of what the logs are about.
 
 pub mod aggs;
+pub mod analysis;
 pub mod date;
 pub mod document;
 pub mod engine;

@@ -7,6 +7,7 @@ pub mod civil;
 pub mod format;
 pub mod math;
 pub mod parse;
+pub mod pattern;
 pub mod zone;
 
 /// Milliseconds since the epoch.

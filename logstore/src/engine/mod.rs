@@ -15,6 +15,7 @@ pub mod frame;
 pub mod ids;
 pub mod index;
 pub mod lifecycle;
+pub mod limit;
 pub mod name;
 pub mod op;
 pub mod refresher;

@@ -20,3 +20,5 @@ mod indices;
 mod process;
 mod queries;
 mod server;
+mod types;
+mod types_text;

@@ -9,8 +9,10 @@ mod index;
 mod route;
 mod sink;
 mod source;
+mod transform;
 mod when;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -25,6 +27,9 @@ pub(crate) use source::{
     ClientIndex, FileConfig, FileFormat, HttpAuth, HttpConfig, HttpFormat, HttpIds, SourceConfig,
     SpoolConfig, SyslogConfig, TlsConfig,
 };
+pub(crate) use transform::{
+    Format, GeoStyle, OnFailure, ParseConfig, Scalar, Secret, TransformConfig, Unit, UnpackConfig, VrlConfig,
+};
 pub(crate) use when::When;
 
 /// A valid configuration.
@@ -32,6 +37,9 @@ pub(crate) use when::When;
 pub(crate) struct Config {
     pub(crate) process: ProcessConfig,
     pub(crate) sources: Vec<(String, SourceConfig)>,
+    /// The transforms that a source's events go through, in order, by source.
+    pub(crate) source_transforms: BTreeMap<String, Vec<String>>,
+    pub(crate) transforms: Vec<(String, TransformConfig)>,
     pub(crate) routes: Vec<(String, RouteConfig)>,
     pub(crate) sinks: Vec<(String, SinkConfig)>,
 }

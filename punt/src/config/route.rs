@@ -12,6 +12,9 @@ pub(crate) struct RouteConfig {
     /// What an event must be. Without it: every event.
     #[serde(default)]
     pub(crate) when: When,
-    /// Names of sinks.
+    /// Names of transforms, in order, that an event goes through on this route only.
+    #[serde(default)]
+    pub(crate) transforms: Vec<String>,
+    /// Names of sinks. An event goes to a sink by the first route that leads it there.
     pub(crate) sinks: Vec<String>,
 }

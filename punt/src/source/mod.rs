@@ -14,3 +14,4 @@ mod syslog;
 
 pub(crate) use intake::Intake;
 pub(crate) use start::{Task, start};
+pub(crate) use syslog::level;

@@ -15,16 +15,20 @@ use tracing::{info, warn};
 
 use super::running::{Running, Work};
 use crate::buffer;
-use crate::config::{Config, ElasticsearchConfig, Fsync, SinkConfig};
+use crate::config::{Config, ElasticsearchConfig, Fsync, OnFailure, SinkConfig, TransformConfig};
 use crate::event::Batch;
 use crate::meter::{Count, Meter, Meters};
 use crate::route::{Outlet, Routes, Stage};
 use crate::sink::elasticsearch::{DeadLetter, Delivery, Sender};
 use crate::source::{self, Intake};
 use crate::tap::Tap;
+use crate::transform::{self, Chain, Step};
 
 /// Batches (of about 128 KiB) that may wait between sources and buffers.
 const QUEUE: usize = 16;
+
+/// Batches that may wait between a source and its transforms.
+const TRANSFORM_QUEUE: usize = 4;
 
 /// Stages that are ready to run.
 pub(crate) struct Topology {
@@ -57,16 +61,23 @@ pub(crate) fn build(
         meters: Vec::new(),
         running: Running::new(lock, config.process.grace, abandon.clone()),
     };
+    let steps = builder.transforms(&config.transforms)?;
     // Sources first: their sockets are up whatever becomes of the rest.
-    for (name, config) in &config.sources {
+    for (name, source) in &config.sources {
         let intake = Intake {
             name: name.clone(),
             meter: builder.meter(Kind::Source, name, None),
-            queue: queue.clone(),
+            queue: match chain(
+                &steps,
+                config.source_transforms.get(name).map_or(&[], Vec::as_slice),
+            ) {
+                Some(chain) => builder.transformed(name, chain, queue.clone()),
+                None => queue.clone(),
+            },
             stop: stop.clone(),
             checkpoints: checkpoints.clone(),
         };
-        let tasks = source::start(config, intake, sockets)
+        let tasks = source::start(source, intake, sockets)
             .with_context(|| format!("starting the source {name:?}"))?;
         for task in tasks {
             match task {
@@ -89,7 +100,7 @@ pub(crate) fn build(
     let tap = Tap::new();
     let stage = Stage {
         queue: receiver,
-        routes: Routes::new(&config.routes, &names),
+        routes: Routes::new(&config.routes, &names, |names| chain(&steps, names)),
         outlets,
         meter: router,
         tap: tap.clone(),
@@ -126,6 +137,15 @@ fn lock(data: &Path) -> anyhow::Result<File> {
     }
 }
 
+/// The chain of these transforms, whose names were checked with the configuration. `None`: there are none.
+fn chain(steps: &[Arc<Step>], names: &[String]) -> Option<Chain> {
+    let chain: Vec<_> = names
+        .iter()
+        .filter_map(|name| steps.iter().find(|step| step.name == *name).cloned())
+        .collect();
+    (!chain.is_empty()).then_some(Chain(chain))
+}
+
 fn strictest(sinks: &[(String, SinkConfig)]) -> Fsync {
     let settings = sinks
         .iter()
@@ -144,6 +164,45 @@ impl Builder<'_> {
         let meter = Meter::new(kind, name, gauge);
         self.meters.push(Arc::clone(&meter));
         meter
+    }
+
+    fn transforms(&mut self, configs: &[(String, TransformConfig)]) -> anyhow::Result<Vec<Arc<Step>>> {
+        let make = |(name, config): &(String, TransformConfig)| {
+            let transform = transform::compile(config)
+                .map_err(|fault| anyhow::anyhow!("starting the transform {name:?}: {fault}"))?;
+            let path = self
+                .data
+                .join("dead-letter")
+                .join(format!("transform-{name}.ndjson"));
+            let dead_letter = match config.on_failure() {
+                OnFailure::DeadLetter => Some(
+                    transform::DeadLetter::open(&path)
+                        .with_context(|| format!("opening the dead-letter file {}", path.display()))?,
+                ),
+                OnFailure::Keep | OnFailure::Drop => None,
+            };
+            Ok(Arc::new(Step {
+                name: name.clone(),
+                when: config.when().0.clone(),
+                transform,
+                on_failure: config.on_failure(),
+                dead_letter,
+                meter: self.meter(Kind::Transform, name, None),
+            }))
+        };
+        configs.iter().map(make).collect()
+    }
+
+    /// Starts the stage that runs a source's transforms, and gives its end of a queue of its own: the source waits
+    /// when it is full.
+    fn transformed(&mut self, source: &str, chain: Chain, to: mpsc::Sender<Batch>) -> mpsc::Sender<Batch> {
+        let (queue, from) = mpsc::channel(TRANSFORM_QUEUE);
+        let name = format!("{source} transforms");
+        self.running.spawn_blocking(&name, Work::Transform, move || {
+            chain.stage(from, &to);
+            Ok(())
+        });
+        queue
     }
 
     fn sink(&mut self, name: &str, config: &ElasticsearchConfig) -> anyhow::Result<Outlet> {

@@ -155,7 +155,7 @@ fn write(out: &mut Vec<u8>, message: &Message<'_>, timestamp: Timestamp, peer: &
 }
 
 /// The level words of our own records, so that one search finds both.
-fn level(severity: u8) -> &'static str {
+pub(crate) fn level(severity: u8) -> &'static str {
     match severity {
         0..=2 => "critical",
         3 => "error",

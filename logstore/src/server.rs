@@ -22,11 +22,15 @@ use crate::flags::{Flags, ListenerFlag};
 use crate::http::{App, router};
 use crate::machine;
 use crate::present::Presented;
+use crate::search::held::Held;
 use crate::security::Registry;
 use crate::tls::{self, TlsListener};
 
 /// How long requests in flight may take after the stop signal.
 const GRACE: Duration = Duration::from_secs(10);
+
+/// How often contexts that nobody asked for in time are looked for.
+const REAP_EVERY: Duration = Duration::from_secs(1);
 
 /// The name of the listening socket that a supervisor hands down. That of another listener has the version
 /// after it: `http-5.6`.
@@ -118,6 +122,7 @@ pub async fn run(flags: Flags, mut sockets: Sockets, stop: CancellationToken) ->
     }
     let (housekeeping_stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
     tasks.spawn(refresher::run(Arc::clone(&store), housekeeping_stop.clone()));
+    tasks.spawn(reap(Arc::clone(&first.held), housekeeping_stop.clone()));
     let mut serving = JoinSet::new();
     for door in doors {
         info!(
@@ -156,6 +161,17 @@ pub async fn run(flags: Flags, mut sockets: Sockets, stop: CancellationToken) ->
     }
     info!(event.action = "stopped", "log store stopped");
     served
+}
+
+/// Closes scrolls and points in time that nobody asked for in time.
+async fn reap(held: Arc<Held>, stop: CancellationToken) {
+    while stop
+        .run_until_cancelled(tokio::time::sleep(REAP_EVERY))
+        .await
+        .is_some()
+    {
+        held.reap();
+    }
 }
 
 async fn serve<L>(listener: L, app: Arc<App>, stop: CancellationToken) -> anyhow::Result<()>

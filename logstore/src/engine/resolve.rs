@@ -201,6 +201,16 @@ impl Store {
         }
     }
 
+    /// Refuses what would look past the filter of an alias.
+    pub fn refuse_filtered(&self, expression: &str, what: &str) -> ApiResult<()> {
+        match self.alias_filter(expression)? {
+            None => Ok(()),
+            Some(_) => Err(ApiError::argument(format!(
+                "[{what}] is not supported on an alias with a filter: [{expression}]"
+            ))),
+        }
+    }
+
     /// What the filters of the aliases in an expression let through; `None`: everything.
     pub fn alias_filter(&self, expression: &str) -> ApiResult<Option<Query>> {
         let state = self.state();

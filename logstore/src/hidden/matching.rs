@@ -13,7 +13,7 @@ use crate::date::{self, Millis};
 use crate::document::path;
 use crate::error::{ApiError, ApiResult};
 use crate::mapping::pattern;
-use crate::query::ast::{Bool, MultiKind, Operator, Pattern, Query, Range, minimum};
+use crate::query::ast::{Bool, Fuzziness, MultiKind, Operator, Pattern, Query, Range, Words, minimum};
 use crate::query::dsl;
 
 /// Deepest nesting of queries.
@@ -267,37 +267,55 @@ fn leaf(query: &Query, view: View<'_>) -> ApiResult<bool> {
             values.iter().any(|value| equals(type_name, found, value, false))
         }),
         Query::Match {
-            field,
-            text,
-            operator,
-            ..
-        } => words(view, std::slice::from_ref(field), text, *operator),
+            field, text, words, ..
+        } => any_word(view, std::slice::from_ref(field), text, words),
         Query::Phrase {
             field, text, prefix, ..
         } => any(view, field, |type_name, found| {
             phrase(type_name, found, text, *prefix)
         }),
-        Query::MultiMatch {
-            fields,
-            text,
-            operator,
-            kind,
-            ..
-        } => {
-            let fields: Vec<String> = if fields.is_empty() {
+        Query::MultiMatch(multi) => {
+            let fields: Vec<String> = if multi.fields.is_empty() {
                 view.fields("*")
             } else {
-                fields.iter().flat_map(|(field, _)| view.fields(field)).collect()
+                multi
+                    .fields
+                    .iter()
+                    .flat_map(|(field, _)| view.fields(field))
+                    .collect()
             };
-            match kind {
-                MultiKind::Words => words(view, &fields, text, *operator),
-                _ => fields.iter().any(|field| {
+            match multi.kind {
+                MultiKind::Phrase | MultiKind::PhrasePrefix => fields.iter().any(|field| {
                     any(view, field, |type_name, found| {
-                        phrase(type_name, found, text, *kind == MultiKind::PhrasePrefix)
+                        phrase(
+                            type_name,
+                            found,
+                            &multi.text,
+                            multi.kind == MultiKind::PhrasePrefix,
+                        )
                     })
                 }),
+                MultiKind::BoolPrefix => {
+                    let words = Words {
+                        prefix: true,
+                        ..multi.words.clone()
+                    };
+                    any_word(view, &fields, &multi.text, &words)
+                }
+                MultiKind::Best | MultiKind::Most | MultiKind::Cross => {
+                    any_word(view, &fields, &multi.text, &multi.words)
+                }
             }
         }
+        Query::DisMax { queries, .. } => {
+            let mut matched = false;
+            for query in queries {
+                matched |= leaf(query, view)?;
+            }
+            matched
+        }
+        Query::Named(inner, _) => leaf(inner, view)?,
+        Query::Scored(scored) => leaf(&scored.query, view)?,
         Query::Range(range) => {
             let now = date::now();
             let mut matched = false;
@@ -325,20 +343,32 @@ fn leaf(query: &Query, view: View<'_>) -> ApiResult<bool> {
         Query::Fuzzy {
             field,
             text,
-            distance,
+            fuzziness,
             ..
         } => any(view, field, |type_name, found| {
             any_term(type_name, found, |term| {
-                within(term, text, usize::from(*distance))
+                within(term, text, edits(*fuzziness, text))
             })
         }),
-        #[expect(unreachable_patterns, reason = "queries that only the indices of logs know")]
-        other => {
+        // `nested` is read as a clause of its own; a lookup needs another document first.
+        Query::Nested { .. } | Query::Lookup { .. } => {
             return Err(ApiError::parsing(format!(
-                "this query is not supported on hidden indices: {other:?}"
+                "this query is not supported on hidden indices: {query:?}"
             )));
         }
     })
+}
+
+/// How many edits a word may be away.
+fn edits(fuzziness: Fuzziness, word: &str) -> usize {
+    match fuzziness {
+        Fuzziness::Edits(edits) => usize::from(edits),
+        Fuzziness::Auto(low, high) => match word.chars().count() {
+            length if length < low => 0,
+            length if length < high => 1,
+            _ => 2,
+        },
+    }
 }
 
 fn boolean(clauses: &Bool, view: View<'_>) -> ApiResult<bool> {
@@ -466,19 +496,36 @@ fn equals(type_name: &str, found: &Value, wanted: &Value, ignore_case: bool) -> 
     }
 }
 
-/// Whether one or all words are in any of the fields.
-fn words(view: View<'_>, fields: &[String], text: &str, operator: Operator) -> bool {
+/// Whether one, some or all words are in any of the fields.
+fn any_word(view: View<'_>, fields: &[String], text: &str, how: &Words) -> bool {
     fields.iter().any(|field| {
         any(view, field, |type_name, found| {
             if !is_text(type_name) {
-                return equals(type_name, found, &Value::from(text), false);
+                let have = dsl::text(found);
+                return equals(type_name, found, &Value::from(text), false)
+                    || (how.prefix && have.starts_with(text));
             }
             let wanted = tokens(text);
-            let have = tokens(&dsl::text(found));
-            match operator {
-                Operator::Or => wanted.iter().any(|word| have.contains(word)),
-                Operator::And => !wanted.is_empty() && wanted.iter().all(|word| have.contains(word)),
+            if wanted.is_empty() {
+                return how.all_if_empty;
             }
+            let have = tokens(&dsl::text(found));
+            let is_there = |(place, word): (usize, &String)| {
+                have.iter().any(|known| {
+                    known == word
+                        || (how.prefix && place + 1 == wanted.len() && known.starts_with(word.as_str()))
+                        || how
+                            .fuzziness
+                            .is_some_and(|fuzziness| within(known, word, edits(fuzziness, word)))
+                })
+            };
+            let count = wanted.iter().enumerate().filter(|one| is_there(*one)).count();
+            let least = match (&how.minimum, how.operator) {
+                (_, Operator::And) => wanted.len(),
+                (Some(text), Operator::Or) => minimum(text, wanted.len()).unwrap_or(1).max(1),
+                (None, Operator::Or) => 1,
+            };
+            count >= least
         })
     })
 }

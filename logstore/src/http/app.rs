@@ -9,6 +9,7 @@ use crate::engine::store::Store;
 use crate::error::{ApiError, ApiResult};
 use crate::machine::{self, Figures};
 use crate::present::Presented;
+use crate::search::held::Held;
 use crate::security::{Registry, Scope};
 
 /// Searches that may wait for each one that runs.
@@ -23,6 +24,8 @@ pub struct App {
     pub store: Arc<Store>,
     /// What the listener claims to be.
     pub presented: Presented,
+    /// Scrolls and points in time.
+    pub held: Arc<Held>,
     /// The node's name.
     pub node: String,
     /// Where it listens.
@@ -49,6 +52,7 @@ impl App {
         Self {
             store,
             presented,
+            held: Arc::new(Held::new(&limits)),
             node,
             address,
             cors_origins: Arc::from([]),

@@ -20,9 +20,8 @@ use crate::engine::wal::Position;
 use crate::engine::write::Request;
 use crate::error::{ApiError, ApiResult};
 use crate::hidden::Write;
-use crate::query::ast::{Operator, Query};
+use crate::query::ast::Query;
 use crate::query::dsl;
-use crate::query::lucene::{self, Flavor};
 use crate::search::source::SourceFilter;
 
 /// The answer.
@@ -104,9 +103,8 @@ fn most(call: &Call) -> ApiResult<usize> {
 }
 
 fn query(call: &Call) -> ApiResult<Query> {
-    if let Some(text) = call.params.get("q") {
-        let field = call.params.get("df").map_or("*", String::as_str);
-        return lucene::parse(text, &[(field.to_owned(), 1.0)], Operator::Or, Flavor::Full);
+    if let Some(query) = super::search::url_query(&call.params)? {
+        return Ok(query);
     }
     match call.body.get("query") {
         Some(query) => dsl::parse(query),

@@ -113,7 +113,7 @@ fn newest_timestamp(call: &Call, stream: &str) -> ApiResult<Value> {
     let indices = call
         .store()
         .resolve(stream, crate::engine::resolve::Options::default())?;
-    let outcome = crate::search::execute(&indices, &request, &call.store().limits)?;
+    let outcome = crate::search::execute(&crate::search::views(&indices), &request, &call.store().limits)?;
     Ok(outcome
         .hits
         .first()

@@ -225,7 +225,9 @@ pub async fn get(
 pub async fn source(
     State(app): State<Arc<App>>,
     Path((index, id)): Path<(String, String)>,
+    Query(params): Query<Params>,
 ) -> ApiResult<Reply> {
+    let filter = source_filter(&params);
     app.blocking(move |store| {
         let index = store
             .get(&index)
@@ -237,10 +239,15 @@ pub async fn source(
                 format!("Document not found [{}]/[_doc]/[{id}]", index.name),
             )
         })?;
-        Ok(Reply::raw(
-            200,
-            String::from_utf8_lossy(&found.source).into_owned(),
-        ))
+        if filter == SourceFilter::All {
+            return Ok(Reply::raw(
+                200,
+                String::from_utf8_lossy(&found.source).into_owned(),
+            ));
+        }
+        let source: Value = serde_json::from_slice(&found.source)
+            .map_err(|error| ApiError::internal(format!("stored document [{id}] cannot be read: {error}")))?;
+        Ok(Reply::json(&filter.apply(&source)))
     })
     .await
 }
@@ -254,6 +261,7 @@ pub async fn multi_get(
     body: Body,
 ) -> ApiResult<Reply> {
     let body = body::read_json(&headers, body, app.store.limits.max_content_length).await?;
+    let default_filter = source_filter(&params);
     let default_index = path.map(|Path(index)| index);
     let presented = app.presented;
     app.blocking(move |store| {
@@ -264,15 +272,18 @@ pub async fn multi_get(
                 .get("_id")
                 .map(text)
                 .ok_or_else(|| ApiError::validation("id is missing"))?;
-            let filter = match doc.get("_source") {
-                Some(spec) => SourceFilter::parse(spec)?,
-                None => source_filter(&params),
+            let filter = match doc.get("_source").or_else(|| doc.get("stored_fields")) {
+                Some(filter) => SourceFilter::parse(filter)?,
+                None => default_filter.clone(),
             };
             let index = doc.get("_index").map(text).or_else(|| default_index.clone());
             asked.push((index, id, doc.get("_type").map(text), filter));
         }
         for id in crate::query::dsl::list(body.get("ids")) {
-            asked.push((default_index.clone(), text(id), None, source_filter(&params)));
+            asked.push((default_index.clone(), text(id), None, default_filter.clone()));
+        }
+        if asked.is_empty() {
+            return Err(ApiError::validation("no documents to get"));
         }
         let mut docs = Vec::with_capacity(asked.len());
         for (index, id, doc_type, filter) in asked {

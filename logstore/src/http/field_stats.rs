@@ -13,14 +13,14 @@ use crate::error::{ApiError, ApiResult};
 use crate::mapping::Kind;
 use crate::present::search::shards;
 use crate::query::dsl;
-use crate::search::{SearchRequest, execute};
+use crate::search::{SearchRequest, execute, views};
 
 /// Smallest and largest value of a field in an index, as numbers.
 fn bounds(call: &Call, index: &std::sync::Arc<Index>, field: &str) -> ApiResult<Option<(f64, f64, u64)>> {
     let body = json!({"size": 0, "track_total_hits": true, "query": {"exists": {"field": field}},
         "aggs": {"low": {"min": {"field": field}}, "high": {"max": {"field": field}}}});
     let outcome = execute(
-        std::slice::from_ref(index),
+        &views(std::slice::from_ref(index)),
         &SearchRequest::parse(&body)?,
         &call.store().limits,
     )?;

@@ -23,8 +23,6 @@ use crate::hidden::search::{Asked, search, select, shown_type};
 use crate::hidden::{Document, HiddenIndex, Write};
 use crate::mapping::pattern;
 use crate::present::{Presented, legacy, write};
-use crate::query::ast::Operator;
-use crate::query::lucene::{self, Flavor};
 use crate::search::source::SourceFilter;
 use crate::security::scope;
 
@@ -283,22 +281,7 @@ fn indices(store: &Store, expression: &str, params: &Params) -> ApiResult<Vec<Ar
 }
 
 fn asked(presented: Presented, params: &Params, named_type: Option<&str>) -> ApiResult<Asked> {
-    let query = match params.get("q") {
-        None => None,
-        Some(text) => {
-            let field = params.get("df").map_or("*", String::as_str);
-            let operator = match params.get("default_operator") {
-                Some(operator) if operator.eq_ignore_ascii_case("and") => Operator::And,
-                _ => Operator::Or,
-            };
-            Some(lucene::parse(
-                text,
-                &[(field.to_owned(), 1.0)],
-                operator,
-                Flavor::Full,
-            )?)
-        }
-    };
+    let query = super::search::url_query(params)?;
     let types = match named_type {
         Some(names) if presented.has_types() && names != "_all" => {
             names.split(',').map(ToOwned::to_owned).collect()

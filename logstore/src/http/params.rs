@@ -25,18 +25,6 @@ pub fn number<T: std::str::FromStr>(params: &Params, name: &str) -> ApiResult<Op
     }
 }
 
-/// A duration such as `30s`, if the parameter is there.
-pub fn time(params: &Params, name: &str) -> ApiResult<Option<std::time::Duration>> {
-    match params.get(name) {
-        None => Ok(None),
-        Some(text) => crate::engine::settings::duration(text).map(Some).ok_or_else(|| {
-            ApiError::argument(format!(
-                "failed to parse setting [{name}] with value [{text}] as a time value: unit is missing or unrecognized"
-            ))
-        }),
-    }
-}
-
 /// What to do about index names that match nothing.
 pub fn index_options(params: &Params) -> Options {
     options_over(Options::default(), params)

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{MethodRouter, any, get, post, put};
+use axum::routing::{MethodRouter, any, delete, get, post, put};
 
 use super::app::App;
 use super::call::{Call, Work};
 use super::{
-    admin, alias, bulk, by_query, cat, cluster, data_stream, document, field_caps, field_stats, front, index,
-    license, nodes, pipeline, search, security, stats, tasks, template,
+    admin, alias, analyze, bulk, by_query, cat, cluster, data_stream, document, explain, field_caps,
+    field_stats, front, index, license, msearch, nodes, pipeline, point, scroll, search, search_shards,
+    security, stats, tasks, template, terms_enum,
 };
 
 type Routes = Router<Arc<App>>;
@@ -99,14 +100,68 @@ fn documents(routes: Routes) -> Routes {
 fn searches(routes: Routes) -> Routes {
     let searching = get(search::search).post(search::search);
     let counting = get(search::count).post(search::count);
-    let many = get(search::multi_search).post(search::multi_search);
+    let many = get(msearch::multi_search).post(msearch::multi_search);
     let caps = get(field_caps::field_caps).post(field_caps::field_caps);
+    let scrolling = || get(scroll::next).post(scroll::next).delete(scroll::clear);
     let routes = with_index(routes, "/_search", &searching);
     let routes = with_index(routes, "/_msearch", &many);
     let routes = with_index(routes, "/_count", &counting);
     let routes = with_index(routes, "/_field_caps", &caps);
-    let routes = with_index(routes, "/_field_stats", &asked(field_stats::field_stats));
-    with_index(routes, "/_search_shards", &asked(stats::search_shards))
+    with_index(routes, "/_field_stats", &asked(field_stats::field_stats))
+        .route("/_search/scroll", scrolling())
+        .route("/_search/scroll/{id}", scrolling())
+        .route("/{index}/_pit", post(point::open))
+        .route("/_pit", delete(point::close))
+        .route("/{index}/_search/point_in_time", post(point::open_opensearch))
+        .route("/_search/point_in_time", delete(point::close_opensearch))
+        .route(
+            "/_search/point_in_time/_all",
+            get(point::list_opensearch).delete(point::close_all_opensearch),
+        )
+        .merge(more_searching())
+}
+
+/// What is asked about queries and terms, and what is refused by name.
+fn more_searching() -> Router<Arc<App>> {
+    let validating = || get(explain::validate).post(explain::validate);
+    let analyzing = || get(analyze::analyze).post(analyze::analyze);
+    let sharding = || get(search_shards::search_shards).post(search_shards::search_shards);
+    let refusing = || get(search_shards::refused).post(search_shards::refused);
+    let mut router = Router::new()
+        .route(
+            "/{index}/_explain/{id}",
+            get(explain::explain).post(explain::explain),
+        )
+        .route("/_validate/query", validating())
+        .route("/{index}/_validate/query", validating())
+        .route("/_analyze", analyzing())
+        .route("/{index}/_analyze", analyzing())
+        .route(
+            "/{index}/_terms_enum",
+            get(terms_enum::terms_enum).post(terms_enum::terms_enum),
+        )
+        .route("/_search_shards", sharding())
+        .route("/{index}/_search_shards", sharding())
+        .route("/_async_search", post(search_shards::async_search))
+        .route("/{index}/_async_search", post(search_shards::async_search))
+        .route(
+            "/_async_search/{id}",
+            get(search_shards::async_search_by_id).delete(search_shards::async_search_by_id),
+        );
+    for name in [
+        "_rank_eval",
+        "_mtermvectors",
+        "_search/template",
+        "_msearch/template",
+    ] {
+        router = router
+            .route(&format!("/{name}"), refusing())
+            .route(&format!("/{{index}}/{name}"), refusing());
+    }
+    router
+        .route("/_render/template", refusing())
+        .route("/{index}/_termvectors", refusing())
+        .route("/{index}/_termvectors/{id}", refusing())
 }
 
 fn indices(routes: Routes) -> Routes {

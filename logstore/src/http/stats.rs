@@ -1,4 +1,4 @@
-//! `_stats`, `_segments`, `_recovery`, `_search_shards`: figures of indices in Elasticsearch's shape. What is
+//! `_stats`, `_segments`, `_recovery`: figures of indices in Elasticsearch's shape. What is
 //! not counted here is zero.
 
 use serde_json::{Map, Value, json};
@@ -156,24 +156,6 @@ pub fn segments(call: &Call) -> ApiResult<Reply> {
     Ok(Reply::json(
         &json!({"_shards": shards(entries.len()), "indices": indices}),
     ))
-}
-
-/// `_search_shards`: one shard an index.
-pub fn search_shards(call: &Call) -> ApiResult<Reply> {
-    let entries = call.entries()?;
-    let list: Vec<Value> = entries
-        .iter()
-        .map(|entry| json!([{"state": "STARTED", "primary": true, "node": NODE_ID, "relocating_node": null, "shard": 0, "index": entry.name()}]))
-        .collect();
-    let indices: Map<String, Value> = entries
-        .iter()
-        .map(|entry| (entry.name().to_owned(), json!({})))
-        .collect();
-    Ok(Reply::json(&json!({
-        "nodes": {NODE_ID: {"name": call.app.node, "ephemeral_id": NODE_ID, "transport_address": call.app.address, "attributes": {}}},
-        "indices": indices,
-        "shards": list,
-    })))
 }
 
 /// `_recovery`: what there was to replay was replayed before the store answered.

@@ -44,6 +44,8 @@ enum Command {
     Check(cmd::check::Arguments),
     /// Sends dead letters again, and keeps those that are refused again.
     Replay(cmd::replay::Arguments),
+    /// Runs the tests that stand in a configuration file: what should become of which input.
+    Test(cmd::test::Arguments),
     /// Has a running punt read its configuration again, and says what changed.
     Reload(cmd::reload::Arguments),
     /// Shows the counters of a running punt.
@@ -89,6 +91,7 @@ fn main() -> ExitCode {
         Command::Run(arguments) => cmd::run::run(&arguments),
         Command::Check(arguments) => cmd::check::run(&arguments),
         Command::Replay(arguments) => cmd::replay::run(&arguments),
+        Command::Test(arguments) => cmd::test::run(&arguments),
         Command::Reload(arguments) => cmd::reload::run(&arguments),
         Command::Stats(arguments) => cmd::stats::run(&arguments),
         Command::Tail(arguments) => cmd::tail::run(arguments),

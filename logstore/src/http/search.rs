@@ -101,6 +101,7 @@ fn from_url(request: &mut SearchRequest, params: &Params) -> ApiResult<()> {
         Some("false") => request.track = Track::Off,
         Some(_) => request.track = Track::UpTo(number(params, "track_total_hits")?.unwrap_or(10_000)),
     }
+    request.typed_keys = params.get("typed_keys").is_some_and(|value| value != "false");
     let filter = source_filter(params);
     if filter != SourceFilter::All {
         request.source = filter;
@@ -178,7 +179,8 @@ pub async fn multi_search(
         let mut responses = Vec::with_capacity(searches.len());
         for (header, body) in &searches {
             let one = || -> ApiResult<String> {
-                let request = SearchRequest::parse(body)?;
+                let mut request = SearchRequest::parse(body)?;
+                request.typed_keys = params.get("typed_keys").is_some_and(|value| value != "false");
                 let expression = match header.get("index") {
                     Some(Value::Array(list)) => list.iter().map(dsl::text).collect::<Vec<_>>().join(","),
                     Some(Value::String(one)) => one.clone(),

@@ -4,9 +4,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use tantivy::Searcher;
-use tantivy::aggregation::agg_req::Aggregations;
-use tantivy::aggregation::intermediate_agg_result::IntermediateAggregationResults;
-use tantivy::aggregation::{AggContextParams, AggregationLimitsGuard, DistributedAggregationCollector};
 use tantivy::collector::Count;
 use tantivy::query::Query as _;
 
@@ -17,7 +14,7 @@ use crate::aggs;
 use crate::date;
 use crate::engine::existing;
 use crate::engine::index::Index;
-use crate::error::ApiResult;
+use crate::error::{ApiError, ApiResult};
 use crate::limits::Limits;
 use crate::mapping::Mapping;
 use crate::query::Lowering;
@@ -98,12 +95,10 @@ pub fn execute(indices: &[Arc<Index>], request: &SearchRequest, limits: &Limits)
         .iter()
         .map(|index| (Arc::clone(index), index.mapping(), index.searcher()))
         .collect();
-    let plan = aggs::plan(&request.aggs, &request.query, &views, now, limits)?;
-    let guard = AggregationLimitsGuard::new(None, Some(limits.max_buckets));
+    let mut run = aggs::Run::new(&request.aggs, &request.query, &views, now, limits)?;
     let mut searched = Vec::with_capacity(indices.len());
     let mut total = 0_u64;
-    let mut merged: Option<(Aggregations, IntermediateAggregationResults)> = None;
-    for (index, mapping, searcher) in views {
+    for (place, (index, mapping, searcher)) in views.into_iter().enumerate() {
         let lowering = Lowering::new(&index.name, &mapping, now);
         let query = lowering.lower(&request.query)?;
         let hits_query = match &request.post_filter {
@@ -136,11 +131,8 @@ pub fn execute(indices: &[Arc<Index>], request: &SearchRequest, limits: &Limits)
             scores,
             min_score: request.min_score,
         });
-        let aggregations = aggs::lower(&request.aggs, &plan, &lowering)?;
-        let collector = (!request.aggs.is_empty()).then(|| {
-            let context = AggContextParams::new(guard.clone(), index.tantivy().tokenizers().clone());
-            DistributedAggregationCollector::from_aggs(aggregations.clone(), context)
-        });
+        let bound = run.bind(place, &lowering, &searcher)?;
+        let collector = run.collector(&bound);
         let counts = request.track != Track::Off;
         let (found, counted, aggregated) = match (top, collector, hits_query) {
             (None, None, hits_query) => {
@@ -159,15 +151,9 @@ pub fn execute(indices: &[Arc<Index>], request: &SearchRequest, limits: &Limits)
             }
         };
         total += counted.unwrap_or_default() as u64;
-        if let Some(part) = aggregated {
-            merged = Some(match merged {
-                None => (aggregations, part),
-                Some((request, mut all)) => {
-                    all.merge_fruits(part)?;
-                    (request, all)
-                }
-            });
-        }
+        let everything = run.collect_global(place, &lowering, &searcher)?;
+        drop(bound);
+        run.add(aggregated, everything);
         searched.push(Searched {
             index,
             mapping,
@@ -178,13 +164,8 @@ pub fn execute(indices: &[Arc<Index>], request: &SearchRequest, limits: &Limits)
     let aggregations = if request.aggs.is_empty() {
         None
     } else {
-        let results = match merged {
-            Some((request, all)) => all.into_final_result(request, guard)?,
-            None => tantivy::aggregation::agg_result::AggregationResults::default(),
-        };
-        let rendered = aggs::render(&request.aggs, &plan, &results);
-        aggs::check_buckets(&rendered, limits)?;
-        Some(rendered)
+        let fetch = |own: &SearchRequest, found: aggs::Hits| top_hits(&searched, own, found);
+        Some(run.finish(&fetch, request.typed_keys)?)
     };
     let (hits, max_score) = fetch(&searched, &keys, request, by_score)?;
     Ok(Outcome {
@@ -229,13 +210,70 @@ fn score_key() -> SortKey {
     }
 }
 
-fn fetch(
+/// The `hits` of a `top_hits` aggregation.
+fn top_hits(
     searched: &[Searched],
+    request: &SearchRequest,
+    found: aggs::Hits,
+) -> ApiResult<serde_json::Value> {
+    let keys = if request.sort.is_empty() {
+        vec![score_key()]
+    } else {
+        request.sort.clone()
+    };
+    let by_score = request.sort.is_empty();
+    let max_score = found
+        .best
+        .iter()
+        .filter_map(|(_, hit)| hit.score)
+        .reduce(f32::max);
+    let mut hits = Vec::new();
+    for (place, candidate) in found.best.iter().skip(request.from).take(request.size) {
+        let part = searched
+            .get(*place)
+            .ok_or_else(|| ApiError::internal("a hit of an index that was not searched"))?;
+        hits.push(read(part, candidate, &keys, request, by_score)?);
+    }
+    crate::present::search::inner_hits(request, &hits, found.total, max_score.filter(|_| by_score))
+}
+
+fn read(
+    part: &Searched,
+    candidate: &Candidate,
     keys: &[SortKey],
     request: &SearchRequest,
     by_score: bool,
+) -> ApiResult<Hit> {
+    let (id, source) = existing::stored(&part.searcher, candidate.address)?;
+    let (seq_no, version) = existing::numbers(&part.searcher, candidate.address)?;
+    Ok(Hit {
+        index: Arc::clone(&part.index),
+        mapping: Arc::clone(&part.mapping),
+        id,
+        source,
+        version,
+        seq_no,
+        score: candidate
+            .score
+            .filter(|_| by_score || request.track_scores || keys.iter().any(|k| k.by == By::Score)),
+        sort: if by_score {
+            Vec::new()
+        } else {
+            keys.iter()
+                .zip(&candidate.values)
+                .map(|(key, value)| key.write(value))
+                .collect()
+        },
+    })
+}
+
+fn fetch(
+    searched: &[Searched],
+    key_list: &[SortKey],
+    request: &SearchRequest,
+    by_score: bool,
 ) -> ApiResult<(Vec<Hit>, Option<f32>)> {
-    let keys: Vec<&SortKey> = keys.iter().collect();
+    let keys: Vec<&SortKey> = key_list.iter().collect();
     let mut all: Vec<(usize, &Candidate)> = searched
         .iter()
         .enumerate()
@@ -257,27 +295,7 @@ fn fetch(
     let mut hits = Vec::with_capacity(request.size.min(all.len()));
     for (place, candidate) in all.into_iter().skip(request.from).take(request.size) {
         let part = &searched[place];
-        let (id, source) = existing::stored(&part.searcher, candidate.address)?;
-        let (seq_no, version) = existing::numbers(&part.searcher, candidate.address)?;
-        hits.push(Hit {
-            index: Arc::clone(&part.index),
-            mapping: Arc::clone(&part.mapping),
-            id,
-            source,
-            version,
-            seq_no,
-            score: candidate
-                .score
-                .filter(|_| by_score || request.track_scores || keys.iter().any(|k| k.by == By::Score)),
-            sort: if by_score {
-                Vec::new()
-            } else {
-                keys.iter()
-                    .zip(&candidate.values)
-                    .map(|(key, value)| key.write(value))
-                    .collect()
-            },
-        });
+        hits.push(read(part, candidate, key_list, request, by_score)?);
     }
     Ok((hits, max_score))
 }

@@ -64,6 +64,8 @@ pub struct SearchRequest {
     pub seq_no: bool,
     /// Lowest score of a hit.
     pub min_score: Option<f64>,
+    /// Aggregations have their type before their name.
+    pub typed_keys: bool,
 }
 
 impl Default for SearchRequest {
@@ -84,6 +86,7 @@ impl Default for SearchRequest {
             version: false,
             seq_no: false,
             min_score: None,
+            typed_keys: false,
         }
     }
 }

@@ -170,7 +170,7 @@ mod tests {
     #[test]
     fn patterns_of_digits_write_numbers() {
         for (pattern, value, expected) in [
-            ("0.00", 3.14159, "3.14"),
+            ("0.00", 2.468, "2.47"),
             ("0000.0", 42.0, "0042.0"),
             ("#,##0.##", 1_234_567.5, "1,234,567.5"),
             ("$0.00 each", 2.5, "$2.50 each"),

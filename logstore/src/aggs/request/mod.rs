@@ -47,6 +47,7 @@ pub struct Agg {
 
 /// What an aggregation does.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "a request has a handful of them")]
 pub enum AggKind {
     /// `terms`: a bucket for each value.
     Terms(Terms),

@@ -5,12 +5,13 @@
 //! - [`present`]: what it claims to be, and how answers are written.
 //! - [`search`], [`aggs`], [`query`]: what is asked, lowered to tantivy for each index.
 //! - [`engine`]: indices on disk, write-ahead logs, templates. Knows no version and no HTTP.
-//! - [`mapping`], [`document`], [`date`]: field types, documents, dates.
+//! - [`mapping`], [`document`], [`analysis`], [`date`]: field types, documents, text, dates.
 //! - [`limits`], [`error`]: every bound, every refusal.
 //!
 //! Not here: shipping (that is punt), and any knowledge of what the logs are about.
 
 pub mod aggs;
+pub mod analysis;
 pub mod date;
 pub mod document;
 pub mod engine;

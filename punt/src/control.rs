@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use punt_control::{Request, TailLine};
+use punt_lucene::Expression;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, broadcast::error::RecvError};
@@ -16,7 +17,6 @@ use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
 use crate::meter::Meters;
-use crate::route::Condition;
 use crate::tap::Tap;
 
 /// Clients at once; further ones wait.
@@ -111,7 +111,8 @@ async fn serve(stream: UnixStream, meters: &Meters, tap: &Tap) -> std::io::Resul
     match serde_json::from_str(&line) {
         Ok(Request::Stats) => send(&mut write, &TailLine::Stats(Box::new(meters.stats()))).await,
         Ok(Request::Tail { filter, sample }) if sample > 0.0 && sample <= 1.0 => {
-            let condition = Condition::new(&filter);
+            let condition =
+                Expression::all_of(filter.iter().map(|(name, value)| (name.as_str(), value.as_str())));
             tokio::select! {
                 // A client says nothing more; the end of its stream means that it has left.
                 _ = async { reader.read_line(&mut String::new()).await } => Ok(()),
@@ -132,14 +133,14 @@ async fn serve(stream: UnixStream, meters: &Meters, tap: &Tap) -> std::io::Resul
 async fn stream_tail(
     write: &mut (impl AsyncWriteExt + Unpin),
     tap: &Tap,
-    condition: &Condition,
+    condition: &Expression,
     sample: f64,
 ) -> std::io::Result<()> {
     let mut events = tap.watch();
     loop {
         let line = match events.recv().await {
             Ok(document) => {
-                if rand::random::<f64>() >= sample || !condition.holds(&document) {
+                if rand::random::<f64>() >= sample || !condition.matches(&document) {
                     continue;
                 }
                 let Ok(event) = serde_json::from_slice(&document) else {

@@ -15,6 +15,7 @@ mod sink;
 mod source;
 mod tap;
 mod topology;
+mod transform;
 
 use std::process::ExitCode;
 

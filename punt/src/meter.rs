@@ -31,6 +31,15 @@ pub(crate) enum Count {
     ClockSkewed,
     /// Connections that were accepted.
     Connections,
+    /// Of these: connections whose TLS handshake failed.
+    FailedHandshakes,
+    /// Requests that were answered.
+    HttpRequests,
+    /// Events that were turned away with an answer that said so: their sender still has them, so they are not
+    /// among the received.
+    Refused,
+    /// Events that went on, of those that a transform worked on.
+    Emitted,
     /// Events that were in the buffer at start.
     Restored,
     /// Events that entered the buffer.
@@ -49,6 +58,16 @@ pub(crate) enum Count {
     Requests,
     /// Bulk requests that failed as a whole.
     FailedRequests,
+    /// Dropped by the transform `drop`.
+    DroppedCondition,
+    /// Dropped by the transform `sample`.
+    DroppedSampled,
+    /// Dropped by the transform `throttle`.
+    DroppedThrottled,
+    /// Dropped by the transform `dedupe`.
+    DroppedDuplicate,
+    /// Dropped by a transform that failed on it, as `on_failure` says, or by a program's `abort`.
+    DroppedFailed,
     /// Lost: no route matched.
     DroppedNoRoute,
     /// Lost: the buffer was full (`when_full = "drop_newest"`).
@@ -70,6 +89,10 @@ const ALL: &[(Count, &str)] = &[
     (Count::Resyncs, "resyncs"),
     (Count::ClockSkewed, "clock_skewed"),
     (Count::Connections, "connections"),
+    (Count::FailedHandshakes, "failed_handshakes"),
+    (Count::HttpRequests, "http_requests"),
+    (Count::Refused, "refused"),
+    (Count::Emitted, "emitted"),
     (Count::Restored, "restored"),
     (Count::Buffered, "buffered"),
     (Count::Sent, "sent"),
@@ -82,6 +105,11 @@ const ALL: &[(Count, &str)] = &[
 ];
 
 const DROPPED: &[(Count, &str)] = &[
+    (Count::DroppedCondition, "condition"),
+    (Count::DroppedSampled, "sampled"),
+    (Count::DroppedThrottled, "throttled"),
+    (Count::DroppedDuplicate, "duplicate"),
+    (Count::DroppedFailed, "failed"),
     (Count::DroppedNoRoute, "no_route"),
     (Count::DroppedBufferFull, "buffer_full"),
     (Count::DroppedAtStop, "stopped"),
@@ -154,11 +182,33 @@ impl Meter {
     }
 
     fn applies(&self, count: Count) -> bool {
-        let of_source = (count as usize) < Count::Restored as usize;
+        let of_source = (count as usize) < Count::Emitted as usize;
+        let of_transform = matches!(
+            count,
+            Count::DroppedCondition
+                | Count::DroppedSampled
+                | Count::DroppedThrottled
+                | Count::DroppedDuplicate
+                | Count::DroppedFailed
+        );
         match self.kind {
             Kind::Source => of_source || count == Count::DroppedAtStop,
+            Kind::Transform => {
+                of_transform
+                    || matches!(
+                        count,
+                        Count::Received
+                            | Count::Emitted
+                            | Count::Failed
+                            | Count::DeadLettered
+                            | Count::DroppedAtStop
+                            | Count::DroppedDeadLetterFull
+                    )
+            }
             Kind::Router => count == Count::DroppedNoRoute,
-            Kind::Sink => !of_source && count != Count::DroppedNoRoute,
+            Kind::Sink => {
+                !of_source && !of_transform && !matches!(count, Count::DroppedNoRoute | Count::Emitted)
+            }
         }
     }
 }
@@ -198,7 +248,12 @@ impl Meters {
         for (count, name) in ALL {
             let unit = if name.ends_with("bytes") { "" } else { "_events" };
             let metric = match count {
-                Count::Connections | Count::Requests | Count::FailedRequests | Count::Resyncs => {
+                Count::Connections
+                | Count::FailedHandshakes
+                | Count::HttpRequests
+                | Count::Requests
+                | Count::FailedRequests
+                | Count::Resyncs => {
                     format!("punt_{name}_total")
                 }
                 _ => format!("punt_{name}{unit}_total"),

@@ -14,33 +14,45 @@ use crate::{Kind, cassandra, ferretdb, kibana, search};
 
 /// Installs an engine unless it is there, and gives its folder. Blocks for up to minutes; `say` is told what happens.
 pub fn install(kind: Kind, say: &mut dyn FnMut(&str)) -> anyhow::Result<PathBuf> {
+    into_cache(kind.folder(), say, |building| match kind {
+        Kind::OpenSearch3 | Kind::Elasticsearch7 | Kind::Elasticsearch5 => {
+            maven(building, search::artifact(kind))
+        }
+        Kind::Cassandra5 => maven(building, cassandra::ARTIFACT),
+        Kind::FerretDb1 => ferretdb::build(building),
+        Kind::Kibana5 => kibana::build(building),
+    })
+}
+
+/// Fetches a Maven artifact (`group:name:version`) with what it needs unless it is there, and gives the folder of its jars.
+pub fn artifact(folder: &str, artifact: &str) -> anyhow::Result<PathBuf> {
+    Ok(into_cache(folder, &mut |_| {}, |building| maven(building, artifact))?.join("lib"))
+}
+
+pub(crate) fn into_cache(
+    name: &str,
+    say: &mut dyn FnMut(&str),
+    build: impl FnOnce(&Path) -> anyhow::Result<()>,
+) -> anyhow::Result<PathBuf> {
     let cache = cache()?;
-    let folder = cache.join(kind.folder());
+    let folder = cache.join(name);
     if folder.is_dir() {
         return Ok(folder);
     }
     fs::create_dir_all(&cache).with_context(|| format!("creating {}", cache.display()))?;
-    let lock = cache.join(format!("{}.lock", kind.folder()));
+    let lock = cache.join(format!("{name}.lock"));
     let lock = File::create(&lock).with_context(|| format!("creating {}", lock.display()))?;
     lock.lock().context("waiting for another installation")?;
     if folder.is_dir() {
         return Ok(folder);
     }
-    say(&format!("installing {kind} into {}", folder.display()));
-    let building = cache.join(format!("{}.part", kind.folder()));
+    say(&format!("installing {name} into {}", folder.display()));
+    let building = cache.join(format!("{name}.part"));
     if building.exists() {
         fs::remove_dir_all(&building).with_context(|| format!("clearing {}", building.display()))?;
     }
     fs::create_dir(&building).with_context(|| format!("creating {}", building.display()))?;
-    match kind {
-        Kind::OpenSearch3 | Kind::Elasticsearch7 | Kind::Elasticsearch5 => {
-            maven(&building, search::artifact(kind))
-        }
-        Kind::Cassandra5 => maven(&building, cassandra::ARTIFACT),
-        Kind::FerretDb1 => ferretdb::build(&building),
-        Kind::Kibana5 => kibana::build(&building),
-    }
-    .with_context(|| format!("installing {kind}"))?;
+    build(&building).with_context(|| format!("installing {name}"))?;
     fs::rename(&building, &folder).with_context(|| format!("moving {} into place", building.display()))?;
     Ok(folder)
 }

@@ -5,6 +5,7 @@
 //! its operators already run.
 
 mod cassandra;
+mod debian;
 mod ferretdb;
 mod install;
 mod java;
@@ -14,6 +15,7 @@ mod leash;
 mod running;
 mod search;
 
-pub use install::install;
+pub use debian::Program;
+pub use install::{artifact, install};
 pub use kind::Kind;
 pub use running::{Running, Settings, start};

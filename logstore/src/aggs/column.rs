@@ -95,6 +95,11 @@ impl Values {
         matches!(self.layout, Layout::Absent) && self.missing.is_none()
     }
 
+    /// Whether documents without a value are given one.
+    pub fn has_missing(&self) -> bool {
+        self.missing.is_some()
+    }
+
     /// Whether a document may have more than one value.
     pub fn is_multivalued(&self) -> bool {
         match &self.layout {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use tantivy::DocAddress;
 
+use super::collect::grouping::Seed;
 use super::sketch::{Digest, Distinct, Stats, Sum};
 use crate::search::sort::{SortKey, SortValue};
 use crate::search::top::{Candidate, compare};
@@ -36,7 +37,7 @@ pub struct Bucket {
 #[derive(Debug, Clone, Default)]
 pub struct Buckets {
     /// The buckets.
-    pub map: HashMap<Key, Bucket>,
+    pub map: HashMap<Key, Bucket, Seed>,
     /// Documents of buckets that a segment left out, since it had too many.
     pub other: u64,
     /// The largest count that a left out bucket of each segment may have had, summed.

@@ -288,7 +288,12 @@ pub fn formats(asked: Option<&str>, field: Option<&Field>) -> Vec<Format> {
     let mut all = asked
         .and_then(|format| parse_formats(format).ok())
         .unwrap_or_default();
-    all.extend(field.map_or(DEFAULT_FORMATS, |field| field.formats.as_slice()));
+    all.extend(
+        field
+            .map_or(DEFAULT_FORMATS, |field| field.formats.as_slice())
+            .iter()
+            .cloned(),
+    );
     all.dedup();
     all
 }

@@ -1,9 +1,8 @@
-//! Writes dates: ISO for answers, and the patterns that dashboards ask for.
-
-use std::fmt::Write as _;
+//! Writes dates: ISO for answers, and by [`Pattern`] whatever else dashboards ask for.
 
 use super::Millis;
 use super::civil::Civil;
+use super::pattern::Pattern;
 use super::zone::Zone;
 
 /// `2026-11-24T09:46:51.123Z`.
@@ -25,7 +24,7 @@ fn clock(civil: Civil) -> (i64, i64, i64, i64) {
     (t / 3_600_000, t / 60_000 % 60, t / 1000 % 60, t % 1000)
 }
 
-/// Writes a date in the given format (`None`: ISO) and zone. A pattern letter that is not known is written as it is.
+/// Writes a date in the given format (`None`: ISO) and zone; a format that is not known is written as ISO.
 pub fn format(millis: Millis, format: Option<&str>, zone: &Zone) -> String {
     let format = format
         .and_then(|f| f.split("||").next())
@@ -46,9 +45,10 @@ pub fn format(millis: Millis, format: Option<&str>, zone: &Zone) -> String {
         | "strict_date_time"
         | "date_time"
         | "strict_date_optional_time_nanos" => write_iso(local, &suffix),
-        "strict_date" | "date" => pattern(local, "yyyy-MM-dd", &suffix),
-        "basic_date" => pattern(local, "yyyyMMdd", &suffix),
-        other => pattern(local, other, &suffix),
+        other => match Pattern::compile(other) {
+            Ok(pattern) => pattern.write(millis, zone),
+            Err(_) => write_iso(local, &suffix),
+        },
     }
 }
 
@@ -56,50 +56,6 @@ fn offset_text(offset: i64) -> String {
     let sign = if offset < 0 { '-' } else { '+' };
     let minutes = offset.abs() / 60_000;
     format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60)
-}
-
-/// A Java date pattern.
-fn pattern(local: Millis, pattern: &str, suffix: &str) -> String {
-    let civil = Civil::from_millis(local);
-    let (h, m, s, ms) = clock(civil);
-    let mut out = String::with_capacity(pattern.len() + 8);
-    let mut chars = pattern.chars().peekable();
-    while let Some(letter) = chars.next() {
-        if letter == '\'' {
-            for quoted in chars.by_ref().take_while(|c| *c != '\'') {
-                out.push(quoted);
-            }
-            continue;
-        }
-        let mut width = 1;
-        while chars.next_if_eq(&letter).is_some() {
-            width += 1;
-        }
-        let value = match letter {
-            'y' | 'u' => civil.year,
-            'M' => i64::from(civil.month),
-            'd' => i64::from(civil.day),
-            'H' => h,
-            'm' => m,
-            's' => s,
-            'S' => {
-                let digits = format!("{ms:03}000000");
-                out.push_str(digits.get(..width.min(9)).unwrap_or(&digits));
-                continue;
-            }
-            'X' | 'Z' | 'x' => {
-                out.push_str(suffix);
-                continue;
-            }
-            other => {
-                out.extend(std::iter::repeat_n(other, width));
-                continue;
-            }
-        };
-        // Writing to a string cannot fail.
-        let _ignored = write!(out, "{value:0width$}");
-    }
-    out
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ pub mod civil;
 pub mod format;
 pub mod math;
 pub mod parse;
+pub mod pattern;
 pub mod rounding;
 pub mod zone;
 

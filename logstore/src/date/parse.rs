@@ -1,15 +1,17 @@
 //! Reads dates in the formats that logs and dashboards send.
 //!
-//! Known formats: `strict_date_optional_time` (with its `_nanos` form and the lenient `date_optional_time`),
-//! `epoch_millis`, `epoch_second`, `yyyy/MM/dd HH:mm:ss`, `basic_date`; several joined by `||`. A format that
-//! is not known is an error that names it, when the mapping or the query says it.
+//! Those that nearly every record uses are read by hand; every other name and pattern is a [`Pattern`]. Several
+//! are joined by `||`. A format that is not known is an error that names it, when the mapping or the query says it.
+
+use std::sync::Arc;
 
 use super::Millis;
 use super::civil::{Civil, DAY, days_in_month};
+use super::pattern::Pattern;
 use super::zone::{Zone, parse_offset};
 
 /// One way to write a date.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Format {
     /// `2026-11-24T09:46:51.123Z`, every part after the year optional.
     IsoOptionalTime,
@@ -21,6 +23,8 @@ pub enum Format {
     Slashes,
     /// `20261124`.
     Basic,
+    /// Any other.
+    Pattern(Arc<Pattern>),
 }
 
 /// What a `date` field takes when its mapping names no format.
@@ -43,24 +47,13 @@ pub fn parse_formats(text: &str) -> Result<Vec<Format>, String> {
                 "strict_date_optional_time"
                 | "date_optional_time"
                 | "dateOptionalTime"
+                | "strictDateOptionalTime"
                 | "strict_date_optional_time_nanos"
-                | "iso8601"
-                | "strict_date_time"
-                | "date_time"
-                | "strict_date_time_no_millis"
-                | "date_time_no_millis"
-                | "strict_date"
-                | "date"
-                | "yyyy-MM-dd"
-                | "uuuu-MM-dd"
-                | "yyyy-MM-dd'T'HH:mm:ss.SSSZ"
-                | "yyyy-MM-dd'T'HH:mm:ssZ"
-                | "yyyy-MM-dd HH:mm:ss" => Format::IsoOptionalTime,
+                | "iso8601" => Format::IsoOptionalTime,
                 "epoch_millis" => Format::EpochMillis,
                 "epoch_second" => Format::EpochSecond,
-                "yyyy/MM/dd HH:mm:ss" | "yyyy/MM/dd" => Format::Slashes,
                 "basic_date" | "yyyyMMdd" => Format::Basic,
-                other => return Err(format!("Invalid format: [{other}]: Unknown date format")),
+                other => Format::Pattern(Arc::new(Pattern::compile(other)?)),
             })
         })
         .collect()
@@ -68,10 +61,10 @@ pub fn parse_formats(text: &str) -> Result<Vec<Format>, String> {
 
 /// Reads a date in the first of the formats that fits; times without an offset are in `zone`.
 pub fn parse(text: &str, formats: &[Format], zone: &Zone) -> Option<Parsed> {
-    formats.iter().find_map(|format| parse_one(text, *format, zone))
+    formats.iter().find_map(|format| parse_one(text, format, zone))
 }
 
-fn parse_one(text: &str, format: Format, zone: &Zone) -> Option<Parsed> {
+fn parse_one(text: &str, format: &Format, zone: &Zone) -> Option<Parsed> {
     match format {
         Format::EpochMillis => instant(parse_decimal(text, 1)?),
         Format::EpochSecond => instant(parse_decimal(text, 1000)?),
@@ -84,6 +77,7 @@ fn parse_one(text: &str, format: Format, zone: &Zone) -> Option<Parsed> {
             let start = date(year, month, day)?;
             local(start, start + DAY - 1, zone)
         }
+        Format::Pattern(pattern) => pattern.parse(text, zone),
     }
 }
 

@@ -5,9 +5,11 @@ use std::sync::{Arc, LazyLock};
 
 use crate::date::parse::{self, Parsed};
 use crate::date::zone::Zone;
+use crate::mapping::number::Numeric;
 use crate::mapping::{Field, Kind};
 
 use super::model::{Number, Values};
+use crate::engine::tokenizer;
 
 /// The longest exact string that is indexed, in bytes; Lucene's limit of a term.
 pub const MAX_TERM: usize = 32_766;
@@ -31,9 +33,15 @@ pub enum Scalar<'a> {
     Bool(bool),
 }
 
-/// Why a value does not fit its field.
+/// The path under which the names of fields are indexed whose value was left out (`ignore_malformed`).
+pub static IGNORED: LazyLock<Arc<str>> = LazyLock::new(|| "_ignored".into());
+
+/// Why a value does not fit its field, and the type of the error that Elasticsearch has for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Misfit(pub String);
+pub struct Misfit(pub String, pub &'static str);
+
+const ARGUMENT: &str = "illegal_argument_exception";
+const FORMAT: &str = "number_format_exception";
 
 impl std::fmt::Display for Scalar<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -41,7 +49,8 @@ impl std::fmt::Display for Scalar<'_> {
             Self::Str(v) => f.write_str(v),
             Self::I64(v) => v.fmt(f),
             Self::U64(v) => v.fmt(f),
-            Self::F64(v) => v.fmt(f),
+            // With a fraction always, as Java writes it.
+            Self::F64(v) => write!(f, "{v:?}"),
             Self::Bool(v) => v.fmt(f),
         }
     }
@@ -95,22 +104,34 @@ fn add_one(
     let path = Arc::clone(&field.path);
     let text = || text.cloned().unwrap_or_else(|| scalar.text());
     match field.kind {
-        Kind::Text => out.text.push((path, text())),
-        Kind::Keyword | Kind::Flattened => {
-            let text = text();
-            if !field.takes(&text) {
-                return Ok(());
-            }
-            if text.len() > MAX_TERM {
-                return Err(Misfit(format!(
-                    "Document contains at least one immense term in field=\"{}\" (whose UTF8 encoding is longer than the max length {MAX_TERM})",
-                    field.path
-                )));
-            }
-            out.keyword.push((path, text));
+        Kind::Text => out
+            .text
+            .push((path, tokenizer::marked(field.analyzer.as_deref(), text()))),
+        Kind::Keyword | Kind::Flattened => exact(field, path, text(), out)?,
+        Kind::Long { .. } if field.numeric == Numeric::Tokens => {
+            let count = field.search_tokens(&scalar.to_string()).len();
+            out.number
+                .push((path, Number::I64(i64::try_from(count).unwrap_or(i64::MAX))));
         }
-        Kind::Long { min, max } => out.number.push((path, Number::I64(long(scalar, min, max)?))),
-        Kind::Double => out.number.push((path, Number::F64(double(scalar)?))),
+        Kind::Long { .. } if field.numeric == Numeric::Unsigned => out.number.push((path, unsigned(scalar)?)),
+        Kind::Long { min, max } => {
+            uncoerced(field, scalar)?;
+            out.number.push((path, Number::I64(long(scalar, min, max)?)));
+        }
+        Kind::Double => {
+            uncoerced(field, scalar)?;
+            let value = field.numeric.round(double(scalar)?);
+            if value.is_infinite() {
+                return Err(Misfit(
+                    format!(
+                        "[{}] supports only finite values, but got [{value:?}]",
+                        field.type_name
+                    ),
+                    ARGUMENT,
+                ));
+            }
+            out.number.push((path, Number::F64(value)));
+        }
         Kind::Boolean => out.keyword.push((path, boolean(scalar)?.into())),
         Kind::Date => {
             let at = date(field, scalar)?.start;
@@ -124,7 +145,7 @@ fn add_one(
             let ip: IpAddr = scalar
                 .to_string()
                 .parse()
-                .map_err(|_| Misfit(format!("'{scalar}' is not an IP string literal.")))?;
+                .map_err(|_| Misfit(format!("'{scalar}' is not an IP string literal."), ARGUMENT))?;
             out.keyword.push((path, ip.to_canonical().to_string().into()));
         }
         Kind::Unindexed => {}
@@ -132,23 +153,121 @@ fn add_one(
     Ok(())
 }
 
+/// An exact string: normalized, and left out where it is longer than the mapping wants.
+fn exact(field: &Field, path: Arc<str>, text: Arc<str>, out: &mut Values) -> Result<(), Misfit> {
+    if let Some(constant) = &field.constant {
+        // Every document has the value already.
+        return if *constant == text {
+            Ok(())
+        } else {
+            Err(Misfit(
+                format!(
+                    "[constant_keyword] field [{}] only accepts values that are equal to the value defined in the mappings [{constant}], but got [{text}]",
+                    field.path
+                ),
+                ARGUMENT,
+            ))
+        };
+    }
+    if !field.takes(&text) {
+        return Ok(());
+    }
+    let text = match &field.normalizer {
+        Some(normalizer) => normalizer.normalize(&text).into(),
+        None => text,
+    };
+    if text.len() > MAX_TERM {
+        return Err(Misfit(
+            format!(
+                "Document contains at least one immense term in field=\"{}\" (whose UTF8 encoding is longer than the max length {MAX_TERM})",
+                field.path
+            ),
+            ARGUMENT,
+        ));
+    }
+    out.keyword.push((path, text));
+    Ok(())
+}
+
+/// Refuses what only coercion makes fit, where the mapping does not want that.
+fn uncoerced(field: &Field, scalar: Scalar<'_>) -> Result<(), Misfit> {
+    if field.coerce != Some(false) {
+        return Ok(());
+    }
+    match scalar {
+        Scalar::Str(_) if field.kind == Kind::Double => {
+            Err(Misfit("Double value passed as String".to_owned(), ARGUMENT))
+        }
+        Scalar::Str(_) => Err(Misfit("Integer value passed as String".to_owned(), ARGUMENT)),
+        Scalar::F64(value) if field.kind != Kind::Double && value.fract() != 0.0 => Err(Misfit(
+            format!("{value:?} cannot be converted to Integer without data loss"),
+            ARGUMENT,
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// A whole number of 64 bits without a sign.
+fn unsigned(scalar: Scalar<'_>) -> Result<Number, Misfit> {
+    let out_of_range = || {
+        Misfit(
+            format!("Value [{scalar}] is out of range for unsigned long"),
+            ARGUMENT,
+        )
+    };
+    let value = match scalar {
+        Scalar::U64(value) => value,
+        Scalar::I64(value) => u64::try_from(value).map_err(|_| out_of_range())?,
+        Scalar::Str(text) => text
+            .trim()
+            .parse::<u64>()
+            .map_err(|_| Misfit(format!("For input string: \"{text}\""), ARGUMENT))?,
+        Scalar::F64(value) => truncate(value)
+            .and_then(|value| u64::try_from(value).ok())
+            .ok_or_else(out_of_range)?,
+        Scalar::Bool(_) => return Err(not_numeric()),
+    };
+    Ok(i64::try_from(value).map_or(Number::U64(value), Number::I64))
+}
+
+fn not_numeric() -> Misfit {
+    Misfit(
+        "Current token (VALUE_BOOLEAN) not numeric, can not use numeric value accessors".to_owned(),
+        ARGUMENT,
+    )
+}
+
+/// The name of the type with these bounds.
+fn width(max: i64) -> &'static str {
+    match max {
+        i64::MAX => "a long",
+        127 => "a byte",
+        32_767 => "a short",
+        _ => "an integer",
+    }
+}
+
 /// A whole number: a fraction is cut off, a string is read.
 pub fn long(scalar: Scalar<'_>, min: i64, max: i64) -> Result<i64, Misfit> {
-    let out_of_range = || Misfit(format!("Value [{scalar}] is out of range for a long"));
+    let out_of_range = || {
+        Misfit(
+            format!("Value [{scalar}] is out of range for {}", width(max)),
+            ARGUMENT,
+        )
+    };
     let value = match scalar {
         Scalar::I64(v) => v,
         Scalar::U64(_) => return Err(out_of_range()),
         Scalar::F64(v) => truncate(v).ok_or_else(out_of_range)?,
         Scalar::Str(v) => match v.trim().parse::<i64>() {
             Ok(v) => v,
-            Err(_) => v
-                .trim()
-                .parse::<f64>()
-                .ok()
-                .and_then(truncate)
-                .ok_or_else(|| Misfit(format!("For input string: \"{v}\"")))?,
+            Err(_) => v.trim().parse::<f64>().ok().and_then(truncate).ok_or_else(|| {
+                // Elasticsearch reads the narrower types by another way.
+                let kind = if max == i64::MAX { ARGUMENT } else { FORMAT };
+                Misfit(format!("For input string: \"{v}\""), kind)
+            })?,
         },
-        Scalar::Bool(_) => return Err(Misfit("Current token (VALUE_BOOLEAN) not numeric".to_owned())),
+        Scalar::Bool(_) => return Err(not_numeric()),
     };
     if (min..=max).contains(&value) {
         Ok(value)
@@ -176,15 +295,16 @@ pub fn double(scalar: Scalar<'_>) -> Result<f64, Misfit> {
         Scalar::Str(v) => v
             .trim()
             .parse()
-            .map_err(|_| Misfit(format!("For input string: \"{v}\"")))?,
-        Scalar::Bool(_) => return Err(Misfit("Current token (VALUE_BOOLEAN) not numeric".to_owned())),
+            .map_err(|_| Misfit(format!("For input string: \"{v}\""), FORMAT))?,
+        Scalar::Bool(_) => return Err(not_numeric()),
     };
     if value.is_finite() {
         Ok(value)
     } else {
-        Err(Misfit(format!(
-            "[double] supports only finite values, but got [{value}]"
-        )))
+        Err(Misfit(
+            format!("[double] supports only finite values, but got [{value:?}]"),
+            ARGUMENT,
+        ))
     }
 }
 
@@ -193,21 +313,23 @@ pub fn boolean(scalar: Scalar<'_>) -> Result<&'static str, Misfit> {
     match scalar {
         Scalar::Bool(true) | Scalar::Str("true") => Ok("true"),
         Scalar::Bool(false) | Scalar::Str("false" | "") => Ok("false"),
-        other => Err(Misfit(format!(
-            "Failed to parse value [{other}] as only [true] or [false] are allowed."
-        ))),
+        other => Err(Misfit(
+            format!("Failed to parse value [{other}] as only [true] or [false] are allowed."),
+            ARGUMENT,
+        )),
     }
 }
 
 /// A date; a number is read as milliseconds unless the field's formats say seconds.
 pub fn date(field: &Field, scalar: Scalar<'_>) -> Result<Parsed, Misfit> {
     let misfit = || {
-        Misfit(format!(
-            "failed to parse date field [{scalar}] with format [{}]",
-            field
-                .date_format()
-                .unwrap_or("strict_date_optional_time||epoch_millis")
-        ))
+        let format = field
+            .date_format()
+            .unwrap_or("strict_date_optional_time||epoch_millis");
+        Misfit(
+            format!("failed to parse date field [{scalar}] with format [{format}]"),
+            ARGUMENT,
+        )
     };
     match scalar {
         Scalar::Str(text) => parse::parse(text, &field.formats, &Zone::UTC).ok_or_else(misfit),

@@ -12,6 +12,8 @@ use crate::engine::schema::Fields;
 pub enum Number {
     /// Whole numbers and dates.
     I64(i64),
+    /// Whole numbers beyond `i64`.
+    U64(u64),
     /// Floating-point numbers.
     F64(f64),
 }
@@ -79,6 +81,7 @@ impl<'a> Iterator for Entries<'a> {
             Self::Numbers(iter) => iter.next().map(|(path, value)| {
                 let leaf = match value {
                     Number::I64(v) => ReferenceValueLeaf::I64(*v),
+                    Number::U64(v) => ReferenceValueLeaf::U64(*v),
                     Number::F64(v) => ReferenceValueLeaf::F64(*v),
                 };
                 (&**path, View::Leaf(leaf))

@@ -10,10 +10,10 @@ use std::sync::Arc;
 
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
-use super::convert::{self, Misfit, Scalar};
+use super::convert::{self, IGNORED, MAX_TERM, Misfit, Scalar};
 use super::model::Values;
 use crate::error::{ApiError, ApiResult};
-use crate::mapping::learn::{self, Seen};
+use crate::mapping::learn::{self, Seen, SeenObject};
 use crate::mapping::{Dynamic, Field, Kind, Mapping};
 
 /// Parses documents against one snapshot of a mapping.
@@ -27,6 +27,8 @@ pub struct Parser<'m> {
     learnt_size: usize,
     /// Objects that learnt fields lie in.
     objects: HashSet<String>,
+    /// Fields whose one value every document has.
+    constants: Vec<Arc<Field>>,
 }
 
 struct Walk<'p, 'm> {
@@ -51,6 +53,12 @@ impl<'m> Parser<'m> {
             order: Vec::new(),
             learnt_size: 0,
             objects: HashSet::new(),
+            constants: mapping
+                .fields
+                .values()
+                .filter(|field| field.constant.is_some())
+                .cloned()
+                .collect(),
         }
     }
 
@@ -68,7 +76,15 @@ impl<'m> Parser<'m> {
         };
         let mut json = serde_json::Deserializer::from_slice(source);
         let outcome = json.deserialize_map(&mut walk).and_then(|()| json.end());
-        let (error, out) = (walk.error, walk.out);
+        let (error, mut out) = (walk.error, walk.out);
+        for field in &self.constants {
+            out.keyword.extend(
+                field
+                    .constant
+                    .clone()
+                    .map(|value| (Arc::clone(&field.path), value)),
+            );
+        }
         match (outcome, error) {
             (Ok(()), None) => Ok(out),
             (_, Some(error)) => {
@@ -114,45 +130,93 @@ impl<'m> Parser<'m> {
         self.mapping.objects.contains_key(path) || self.objects.contains(path)
     }
 
+    /// Whether a value that does not fit is left out.
+    fn is_lenient(&self, field: &Field) -> bool {
+        let takes_rubbish = !matches!(field.kind, Kind::Text | Kind::Keyword | Kind::Flattened);
+        let index_says = self.mapping.ignore_malformed && !field.params.contains_key("ignore_malformed");
+        takes_rubbish && (field.ignore_malformed || index_says)
+    }
+
     fn lookup(&self, path: &str) -> Option<&Arc<Field>> {
         self.mapping.fields.get(path).or_else(|| self.learnt.get(path))
     }
 
-    fn learn(&mut self, path: &str, seen: Seen<'_>) -> ApiResult<Option<Arc<Field>>> {
-        match self.mapping.dynamic {
-            Dynamic::False => return Ok(None),
+    /// What an unknown field is to become, by what its nearest known parent says.
+    fn dynamic(&self, path: &str) -> ApiResult<bool> {
+        match self.mapping.dynamic_at(path) {
+            Dynamic::False => Ok(false),
             Dynamic::Strict => {
-                let (parent, name) = path.rsplit_once('.').unwrap_or(("_doc", path));
-                return Err(ApiError::new(
+                // It is the outermost unknown name that is not allowed.
+                let unknown = path
+                    .match_indices('.')
+                    .map(|(at, _)| &path[..at])
+                    .find(|parent| !self.is_object(parent))
+                    .unwrap_or(path);
+                let (parent, name) = unknown.rsplit_once('.').unwrap_or(("_doc", unknown));
+                Err(ApiError::new(
                     400,
                     "strict_dynamic_mapping_exception",
                     format!(
                         "mapping set to strict, dynamic introduction of [{name}] within [{parent}] is not allowed"
                     ),
-                ));
+                ))
             }
-            Dynamic::True => {}
+            Dynamic::True | Dynamic::Runtime => Ok(true),
         }
+    }
+
+    fn learn(&mut self, path: &str, seen: Seen<'_>) -> ApiResult<Option<Arc<Field>>> {
         for (at, _) in path.match_indices('.') {
             let parent = &path[..at];
-            if self.lookup(parent).is_some() {
+            if let Some(field) = self.lookup(parent) {
+                if field.kind == Kind::Unindexed {
+                    return Ok(None);
+                }
                 return Err(ApiError::mapper(format!(
-                    "Could not dynamically add mapping for field [{path}]. Existing mapping for [{parent}] must be of type object but found a leaf"
+                    "Could not dynamically add mapping for field [{path}]. Existing mapping for [{parent}] must be of type object but found [{}].",
+                    field.type_name
                 )));
             }
         }
+        if self.mapping.aliases.contains_key(path) {
+            return Err(ApiError::mapper(format!(
+                "Cannot write to a field alias [{path}]."
+            )));
+        }
+        if !self.dynamic(path)? {
+            return Ok(None);
+        }
         let field = learn::learn(self.mapping, path, seen)?;
+        self.note(Arc::clone(&field))?;
+        Ok(Some(field))
+    }
+
+    fn note(&mut self, field: Arc<Field>) -> ApiResult<()> {
         self.learnt_size += 1 + field.subfields.len();
-        self.note_parents(path);
-        if self.mapping.len() + self.learnt_size + self.objects.len() > self.max_fields {
+        self.note_parents(&field.path);
+        let new = self.learnt_size + self.objects.len();
+        if self.mapping.len() + new > self.max_fields {
             return Err(ApiError::argument(format!(
-                "Limit of total fields [{}] has been exceeded",
+                "Limit of total fields [{}] has been exceeded while adding new fields [{new}]",
                 self.max_fields
             )));
         }
         self.learnt.insert(Arc::clone(&field.path), Arc::clone(&field));
-        self.order.push(Arc::clone(&field));
-        Ok(Some(field))
+        self.order.push(field);
+        Ok(())
+    }
+
+    /// What a template makes of an object that nobody mapped, if it makes a field of it.
+    fn learn_object(&mut self, path: &str) -> ApiResult<()> {
+        if self.mapping.templates.is_empty() || self.is_object(path) || !self.dynamic(path)? {
+            return Ok(());
+        }
+        match learn::learn_object(self.mapping, path)? {
+            Some(SeenObject::Field(field)) => self.note(field),
+            // `nested` and `dynamic` of a template's objects would need an overlay of their own; their fields are
+            // learnt as those of a plain object.
+            Some(SeenObject::Object(_)) | None => Ok(()),
+        }
     }
 }
 
@@ -169,22 +233,40 @@ impl Walk<'_, '_> {
 
     fn try_leaf(&mut self, scalar: Scalar<'_>) -> ApiResult<()> {
         if let Some(root) = &self.within {
-            self.out
-                .keyword
-                .push((Arc::clone(&root.path), scalar.to_string().into()));
-            self.out
-                .keyword
-                .push((self.path.as_str().into(), scalar.to_string().into()));
-            return Ok(());
+            let root = Arc::clone(root);
+            return self.flattened(&root, &scalar.to_string());
         }
-        let field = match self.parser.lookup(&self.path) {
+        let path = std::mem::take(&mut self.path);
+        let outcome = self.value_at(&path, scalar);
+        self.path = path;
+        let Some(field) = outcome? else { return Ok(()) };
+        for target in &field.copy_to {
+            self.value_at(target, scalar)?;
+        }
+        Ok(())
+    }
+
+    /// Adds a value to the field of a path, which is learnt if it is new. `None`: it is not indexed.
+    fn value_at(&mut self, path: &str, scalar: Scalar<'_>) -> ApiResult<Option<Arc<Field>>> {
+        let field = match self.parser.lookup(path) {
             Some(field) => Arc::clone(field),
             None => {
-                if self.parser.is_object(&self.path) {
+                if self.parser.is_object(path) {
                     return Err(ApiError::mapper(format!(
-                        "object mapping for [{0}] tried to parse field [{0}] as object, but found a concrete value",
-                        self.path
+                        "object mapping for [{path}] tried to parse field [{path}] as object, but found a concrete value"
                     )));
+                }
+                // `{"labels.a": 1}` where `labels` is flattened.
+                let root = path.match_indices('.').find_map(|(at, _)| {
+                    self.parser
+                        .lookup(&path[..at])
+                        .filter(|field| field.kind == Kind::Flattened)
+                });
+                if let Some(root) = root.map(Arc::clone) {
+                    let before = std::mem::replace(&mut self.path, path.to_owned());
+                    let added = self.flattened(&root, &scalar.to_string());
+                    self.path = before;
+                    return added.map(|()| None);
                 }
                 let seen = match scalar {
                     Scalar::Str(text) => Seen::Str(text),
@@ -192,26 +274,82 @@ impl Walk<'_, '_> {
                     Scalar::F64(_) => Seen::Double,
                     Scalar::Bool(_) => Seen::Boolean,
                 };
-                match self.parser.learn(&self.path, seen)? {
+                match self.parser.learn(path, seen)? {
                     Some(field) => field,
-                    None => return Ok(()),
+                    None => return Ok(None),
                 }
             }
         };
         match convert::add(&field, scalar, &mut self.out) {
-            Err(_) if field.ignore_malformed => Ok(()),
-            Err(Misfit(reason)) if reason.starts_with("Document contains") => Err(ApiError::argument(reason)),
-            Err(Misfit(reason)) => Err(self.misfit(&field, &scalar.to_string(), &reason)),
-            Ok(()) => Ok(()),
+            Ok(()) => Ok(Some(field)),
+            Err(_) if self.parser.is_lenient(&field) => {
+                self.out
+                    .keyword
+                    .push((Arc::clone(&IGNORED), Arc::clone(&field.path)));
+                Ok(None)
+            }
+            Err(misfit) if misfit.0.starts_with("Document contains") => Err(ApiError::argument(misfit.0)),
+            Err(misfit) => Err(self.misfit(&field, &scalar.to_string(), misfit)),
         }
     }
 
-    fn misfit(&self, field: &Field, value: &str, reason: &str) -> ApiError {
+    /// A leaf below a flattened object: under the object's name, and under its own path.
+    fn flattened(&mut self, root: &Arc<Field>, text: &str) -> ApiResult<()> {
+        if root.unindexed || !root.takes(text) {
+            return Ok(());
+        }
+        if text.len() > MAX_TERM {
+            return Err(ApiError::argument(format!(
+                "Flattened field [{}] contains one immense field whose keyed encoding is longer than the allowed max length of {MAX_TERM} bytes.",
+                root.path
+            )));
+        }
+        let text: Arc<str> = text.into();
+        self.out.keyword.push((Arc::clone(&root.path), Arc::clone(&text)));
+        self.out.keyword.push((self.path.as_str().into(), text));
+        Ok(())
+    }
+
+    /// An explicit `null`: nothing, unless the field says what it stands for.
+    fn null(&mut self) -> ApiResult<()> {
+        let Some(value) = self
+            .parser
+            .lookup(&self.path)
+            .and_then(|field| field.null_value.clone())
+        else {
+            return Ok(());
+        };
+        match &value {
+            serde_json::Value::String(text) => self.try_leaf(Scalar::Str(text)),
+            serde_json::Value::Bool(value) => self.try_leaf(Scalar::Bool(*value)),
+            serde_json::Value::Number(number) => {
+                let whole = number
+                    .as_i64()
+                    .map(Scalar::I64)
+                    .or_else(|| number.as_u64().map(Scalar::U64));
+                self.try_leaf(
+                    whole
+                        .or_else(|| number.as_f64().map(Scalar::F64))
+                        .unwrap_or(Scalar::I64(0)),
+                )
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn misfit(&self, field: &Field, value: &str, Misfit(reason, kind): Misfit) -> ApiError {
+        let mut cause = serde_json::json!({"type": kind, "reason": reason});
+        if field.kind == Kind::Date && reason.starts_with("failed to parse date field") {
+            cause["caused_by"] = serde_json::json!({
+                "type": "date_time_parse_exception",
+                "reason": "Failed to parse with all enclosed parsers",
+            });
+        }
         ApiError::mapper(format!(
             "failed to parse field [{}] of type [{}] in document with id '{}'. Preview of field's value: '{value}'",
             field.path, field.type_name, self.id
         ))
-        .with("caused_by", serde_json::json!({"type": "illegal_argument_exception", "reason": reason}))
+        .with("caused_by", cause)
     }
 }
 
@@ -273,7 +411,10 @@ impl<'de> Visitor<'de> for &mut Walk<'_, '_> {
         self.leaf(Scalar::Str(value))
     }
     fn visit_unit<E: de::Error>(self) -> Result<(), E> {
-        Ok(())
+        self.null().map_err(|error| {
+            self.error = Some(error);
+            E::custom("document refused")
+        })
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
@@ -283,6 +424,14 @@ impl<'de> Visitor<'de> for &mut Walk<'_, '_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let mut entered = false;
+        if !self.path.is_empty()
+            && self.within.is_none()
+            && self.parser.lookup(&self.path).is_none()
+            && let Err(error) = self.parser.learn_object(&self.path)
+        {
+            self.error = Some(error);
+            return Err(de::Error::custom("document refused"));
+        }
         if !self.path.is_empty()
             && self.within.is_none()
             && let Some(field) = self.parser.lookup(&self.path)
@@ -298,7 +447,24 @@ impl<'de> Visitor<'de> for &mut Walk<'_, '_> {
                 }
                 _ => {
                     let field = Arc::clone(field);
-                    self.error = Some(self.misfit(&field, "{...}", "Can't get text on a START_OBJECT"));
+                    if self.parser.is_lenient(&field) {
+                        while map.next_entry::<de::IgnoredAny, de::IgnoredAny>()?.is_some() {}
+                        self.out
+                            .keyword
+                            .push((Arc::clone(&IGNORED), Arc::clone(&field.path)));
+                        return Ok(());
+                    }
+                    let cause = match field.kind {
+                        Kind::Text | Kind::Keyword => Misfit(
+                            "Can't get text on a START_OBJECT".to_owned(),
+                            "illegal_state_exception",
+                        ),
+                        _ => Misfit(
+                            "Cannot parse object as a value".to_owned(),
+                            "illegal_argument_exception",
+                        ),
+                    };
+                    self.error = Some(self.misfit(&field, "{...}", cause));
                     return Err(de::Error::custom("document refused"));
                 }
             }
@@ -413,6 +579,9 @@ mod tests {
         let error = Parser::new(&mapping, 2)
             .parse("1", br#"{"a": 1, "b": 1, "c": 1}"#)
             .unwrap_err();
-        assert_eq!(error.reason, "Limit of total fields [2] has been exceeded");
+        assert_eq!(
+            error.reason,
+            "Limit of total fields [2] has been exceeded while adding new fields [3]"
+        );
     }
 }

@@ -19,11 +19,13 @@ use tantivy::{IndexReader, IndexWriter, ReloadPolicy};
 
 use super::disk;
 use super::ids::IdFilter;
+use super::limit;
 use super::schema;
 use super::settings::Settings;
 use super::tokenizer;
 use super::versions::VersionMap;
 use super::wal::{Position, Syncer, Wal};
+use crate::analysis::Analysis;
 use crate::date::{self, Millis};
 use crate::document::LogDocument;
 use crate::error::ApiResult;
@@ -102,6 +104,9 @@ impl Index {
         settings: Settings,
         mapping: &Mapping,
     ) -> ApiResult<Self> {
+        let mut mapping = Mapping::clone(mapping);
+        bind(&mut mapping, &settings)?;
+        limit::check(&mapping, &settings, &limits)?;
         std::fs::create_dir_all(aside.join("tantivy"))?;
         tantivy::Index::create_in_dir(aside.join("tantivy"), schema::schema())?;
         let meta = Meta {
@@ -109,7 +114,7 @@ impl Index {
             uuid: super::op::new_id().to_string(),
             created: date::now(),
             settings,
-            mappings: mapping::json::to_json(mapping),
+            mappings: mapping::json::to_json(&mapping),
         };
         disk::replace(&aside.join("meta.json"), &encode(&meta))?;
         std::fs::rename(aside, folder)?;
@@ -125,10 +130,13 @@ impl Index {
         let meta: Meta = serde_json::from_slice(&bytes).map_err(std::io::Error::other)?;
         let mut mapping = Mapping::default();
         mapping::json::merge(&mut mapping, &meta.mappings)?;
+        let analysis: tokenizer::SharedAnalysis = Arc::default();
+        let bound = bind(&mut mapping, &meta.settings)?;
+        *analysis.write().unwrap_or_else(PoisonError::into_inner) = bound;
         let tantivy = tantivy::Index::open_in_dir(folder.join("tantivy"))?;
         tantivy
             .tokenizers()
-            .register(tokenizer::STANDARD, tokenizer::standard());
+            .register(tokenizer::STANDARD, tokenizer::analyzing(Arc::clone(&analysis)));
         let payload: Payload = tantivy
             .load_metas()?
             .payload
@@ -200,6 +208,9 @@ impl Index {
             let mut mapping = self.mapping.write().unwrap_or_else(PoisonError::into_inner);
             let mut next = Mapping::clone(&mapping);
             mapping::json::merge(&mut next, body)?;
+            let analysis = Arc::clone(&next.analysis);
+            next.bind(analysis)?;
+            limit::check(&next, &self.settings(), &self.limits)?;
             *mapping = Arc::new(next);
         }
         self.meta_changed.store(true, Ordering::Release);
@@ -228,7 +239,9 @@ impl Index {
         let mut next = Mapping::clone(&mapping);
         for field in learnt {
             match next.fields.get(&field.path) {
-                Some(known) if known.type_name != field.type_name => return Err(Taught),
+                Some(known) if known.type_name != field.type_name || known.format != field.format => {
+                    return Err(Taught);
+                }
                 Some(_) => {}
                 None if next.objects.contains_key(&field.path) => return Err(Taught),
                 None => next.insert(field),
@@ -317,6 +330,22 @@ impl std::fmt::Debug for Index {
             .field("uuid", &self.uuid)
             .finish_non_exhaustive()
     }
+}
+
+/// Gives a mapping what the index's settings say about its fields.
+fn bind(mapping: &mut Mapping, settings: &Settings) -> ApiResult<Arc<Analysis>> {
+    let analysis = Arc::new(Analysis::of(settings.flat())?);
+    mapping.bind(Arc::clone(&analysis))?;
+    let says = |key: &str| {
+        settings
+            .flat()
+            .get(key)
+            .and_then(Value::as_str)
+            .map(|text| text == "true")
+    };
+    mapping.coerce = says("index.mapping.coerce");
+    mapping.ignore_malformed = says("index.mapping.ignore_malformed") == Some(true);
+    Ok(analysis)
 }
 
 fn encode(meta: &Meta) -> Vec<u8> {

@@ -9,6 +9,7 @@ pub mod existing;
 pub mod frame;
 pub mod ids;
 pub mod index;
+pub mod limit;
 pub mod op;
 pub mod refresher;
 pub mod resolve;

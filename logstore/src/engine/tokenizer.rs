@@ -1,10 +1,18 @@
-//! The `standard` analyzer: words by Unicode's rules (UAX #29, the part that matters to logs), lower-cased.
+//! What tantivy calls for each text: the `standard` analyzer, or the one that the text is marked with.
+//!
+//! Every text field of an index lies in one field of tantivy, which has one tokenizer. So a text whose mapping names
+//! another analyzer than `standard` comes with the analyzer's name in front ([`marked`]), and [`Analyzing`] looks
+//! it up. The `standard` analyzer streams: words by Unicode's rules (UAX #29, the part that matters to logs), lower-cased.
 //!
 //! A letter run keeps inner `.`, `'` and `:` between letters and `.`, `,` between digits, so that
 //! `guilds.owner`, `10.0.0.1` and `3.14` are one token each, as in Elasticsearch; `_` joins; everything else
 //! separates. Ideographs are tokens of their own.
 
+use std::sync::{Arc, PoisonError, RwLock};
+
 use tantivy::tokenizer::{LowerCaser, TextAnalyzer, Token, TokenStream, Tokenizer};
+
+use crate::analysis::{self, Analysis, Analyzer};
 
 /// The analyzer's name in the schema.
 pub const STANDARD: &str = "standard";
@@ -12,7 +20,111 @@ pub const STANDARD: &str = "standard";
 /// Elasticsearch's `max_token_length`.
 const MAX_TOKEN_CHARS: usize = 255;
 
-/// The analyzer.
+/// Stands before and after an analyzer's name.
+const MARK: char = '\u{1}';
+
+/// The analyzers of one index; they change only while the index is closed.
+pub type SharedAnalysis = Arc<RwLock<Arc<Analysis>>>;
+
+/// A text, with its analyzer's name in front if that is not `standard`.
+pub fn marked(analyzer: Option<&Analyzer>, text: Arc<str>) -> Arc<str> {
+    match analyzer {
+        Some(analyzer) => format!("{MARK}{}{MARK}{text}", analyzer.name).into(),
+        // A text that happens to start with the mark must not be taken for a marked one.
+        None if text.starts_with(MARK) => format!("{MARK}{MARK}{text}").into(),
+        None => text,
+    }
+}
+
+/// The tokenizer of the text family.
+pub fn analyzing(analysis: SharedAnalysis) -> TextAnalyzer {
+    TextAnalyzer::builder(Analyzing {
+        analysis,
+        standard: Standard::default(),
+        token: Token::default(),
+    })
+    .build()
+}
+
+/// Calls the analyzer that a text is marked with.
+#[derive(Clone)]
+struct Analyzing {
+    analysis: SharedAnalysis,
+    standard: Standard,
+    token: Token,
+}
+
+/// The tokens of one text.
+enum Stream<'a> {
+    Words(Words<'a>),
+    Listed(std::vec::IntoIter<analysis::Token>, &'a mut Token),
+}
+
+impl Tokenizer for Analyzing {
+    type TokenStream<'a> = Stream<'a>;
+
+    fn token_stream<'a>(&'a mut self, text: &'a str) -> Stream<'a> {
+        let Some((name, body)) = text.strip_prefix(MARK).and_then(|rest| rest.split_once(MARK)) else {
+            return Stream::Words(self.standard.token_stream(text));
+        };
+        let analyzer = self
+            .analysis
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .analyzer(name);
+        match analyzer {
+            Some(analyzer) => {
+                self.token.reset();
+                Stream::Listed(analyzer.tokens(body).into_iter(), &mut self.token)
+            }
+            None => Stream::Words(self.standard.token_stream(body)),
+        }
+    }
+}
+
+impl TokenStream for Stream<'_> {
+    fn advance(&mut self) -> bool {
+        match self {
+            Self::Words(words) => {
+                let more = words.advance();
+                lower_case(&mut words.token.text);
+                more
+            }
+            Self::Listed(tokens, token) => match tokens.next() {
+                Some(next) => {
+                    (token.text, token.position) = (next.text, next.position);
+                    (token.offset_from, token.offset_to) = (next.start, next.end);
+                    true
+                }
+                None => false,
+            },
+        }
+    }
+
+    fn token(&self) -> &Token {
+        match self {
+            Self::Words(words) => words.token(),
+            Self::Listed(_, token) => token,
+        }
+    }
+
+    fn token_mut(&mut self) -> &mut Token {
+        match self {
+            Self::Words(words) => words.token_mut(),
+            Self::Listed(_, token) => token,
+        }
+    }
+}
+
+fn lower_case(text: &mut String) {
+    if text.is_ascii() {
+        text.make_ascii_lowercase();
+    } else {
+        *text = text.to_lowercase();
+    }
+}
+
+/// The `standard` analyzer.
 pub fn standard() -> TextAnalyzer {
     TextAnalyzer::builder(Standard::default())
         .filter(LowerCaser)

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use super::number::Numeric;
+use crate::analysis::Analyzer;
 use crate::date::parse::{DEFAULT_FORMATS, Format};
 
 /// The path of the field that has a tantivy field of its own, since every log search ranges over it.
@@ -29,7 +31,7 @@ pub enum Kind {
     Date,
     /// An IP address; stored as an exact string in canonical form.
     Ip,
-    /// Kept in `_source` alone (`binary`, `geo_point`).
+    /// Kept in `_source` alone (`binary`, `geo_point`, ranges).
     Unindexed,
     /// An object whose leaves are all exact strings.
     Flattened,
@@ -56,7 +58,23 @@ pub struct Field {
     pub unindexed: bool,
     /// Multi-fields.
     pub subfields: Vec<Arc<Field>>,
-    /// What values of this field are also copied into other parameters of the mapping, kept for `_mapping`.
+    /// How a number is rounded to what the declared type can hold.
+    pub numeric: Numeric,
+    /// `coerce`: a number in quotes is a number, a fraction is cut off; `None`: as the index says.
+    pub coerce: Option<bool>,
+    /// What an explicit `null` stands for.
+    pub null_value: Option<serde_json::Value>,
+    /// Paths of other fields that take this field's values, too.
+    pub copy_to: Vec<Arc<str>>,
+    /// The one value of a `constant_keyword`.
+    pub constant: Option<Arc<str>>,
+    /// For text, how it is cut into tokens when it is indexed; `None`: as `standard` does.
+    pub analyzer: Option<Arc<Analyzer>>,
+    /// The same for the text of a query; `None`: as it is indexed.
+    pub search_analyzer: Option<Arc<Analyzer>>,
+    /// For exact strings, what is done to them before they are indexed or searched.
+    pub normalizer: Option<Arc<Analyzer>>,
+    /// Parameters that only `_mapping` shows, as they were put.
     pub params: serde_json::Map<String, serde_json::Value>,
 }
 
@@ -68,20 +86,30 @@ impl Kind {
         let long = |min, max| Self::Long { min, max };
         Some(match name {
             "text" | "match_only_text" | "annotated_text" | "search_as_you_type" => Self::Text,
-            // `string` is Elasticsearch 2's name, which Kibana 5 still writes into sort options.
             "keyword" | "constant_keyword" | "wildcard" | "version" => Self::Keyword,
-            "long" | "unsigned_long" => long(i64::MIN, i64::MAX),
-            "integer" => long(i64::from(i32::MIN), i64::from(i32::MAX)),
+            "long" => long(i64::MIN, i64::MAX),
+            "unsigned_long" => long(0, i64::MAX),
+            "integer" | "token_count" => long(i64::from(i32::MIN), i64::from(i32::MAX)),
             "short" => long(i64::from(i16::MIN), i64::from(i16::MAX)),
             "byte" => long(i64::from(i8::MIN), i64::from(i8::MAX)),
             "double" | "float" | "half_float" | "scaled_float" => Self::Double,
             "boolean" => Self::Boolean,
             "date" | "date_nanos" => Self::Date,
             "ip" => Self::Ip,
-            "binary" | "geo_point" | "geo_shape" | "completion" | "rank_feature" | "dense_vector" => {
-                Self::Unindexed
-            }
-            "flattened" => Self::Flattened,
+            "binary"
+            | "geo_point"
+            | "geo_shape"
+            | "point"
+            | "shape"
+            | "histogram"
+            | "aggregate_metric_double"
+            | "integer_range"
+            | "long_range"
+            | "float_range"
+            | "double_range"
+            | "date_range"
+            | "ip_range" => Self::Unindexed,
+            "flattened" | "flat_object" => Self::Flattened,
             _ => return None,
         })
     }
@@ -112,6 +140,14 @@ impl Field {
             ignore_malformed: false,
             unindexed: kind == Kind::Unindexed,
             subfields: Vec::new(),
+            numeric: Numeric::Exact,
+            coerce: None,
+            null_value: None,
+            copy_to: Vec::new(),
+            constant: None,
+            analyzer: None,
+            search_analyzer: None,
+            normalizer: None,
             params: serde_json::Map::new(),
         }
     }
@@ -137,6 +173,51 @@ impl Field {
             .is_none_or(|limit| text.len() <= limit || text.chars().count() <= limit)
     }
 
+    /// The tokens of a query's text: cut as the field's own values are.
+    pub fn search_tokens(&self, text: &str) -> Vec<String> {
+        match self.search_analyzer.as_ref().or(self.analyzer.as_ref()) {
+            Some(analyzer) => analyzer
+                .tokens(text)
+                .into_iter()
+                .map(|token| token.text)
+                .collect(),
+            None => crate::engine::tokenizer::tokens(text),
+        }
+    }
+
+    /// The same with their positions, which a phrase needs where a filter left gaps.
+    pub fn search_positions(&self, text: &str) -> Vec<(usize, String)> {
+        match self.search_analyzer.as_ref().or(self.analyzer.as_ref()) {
+            Some(analyzer) => analyzer
+                .tokens(text)
+                .into_iter()
+                .map(|token| (token.position, token.text))
+                .collect(),
+            None => crate::engine::tokenizer::tokens(text)
+                .into_iter()
+                .enumerate()
+                .collect(),
+        }
+    }
+
+    /// A query's exact string as it stands in the index.
+    pub fn normalized(&self, text: &str) -> String {
+        match &self.normalizer {
+            Some(normalizer) => normalizer.normalize(text),
+            None => text.to_owned(),
+        }
+    }
+
+    /// A part of a term (a prefix, the letters of a wildcard) as it stands in the index.
+    pub fn normalized_part(&self, text: &str) -> String {
+        match (self.kind, &self.normalizer, &self.analyzer) {
+            (Kind::Text, _, Some(analyzer)) => analyzer.normalize_part(text),
+            (Kind::Text, _, None) => text.to_lowercase(),
+            (_, Some(normalizer), _) => normalizer.normalize_part(text),
+            _ => text.to_owned(),
+        }
+    }
+
     /// Whether this is the dedicated timestamp field.
     pub fn is_timestamp(&self) -> bool {
         self.kind == Kind::Date && &*self.path == TIMESTAMP
@@ -157,7 +238,7 @@ impl Field {
         }
     }
 
-    /// The field whose values can be aggregated: itself, or for text its first exact multi-field.
+    /// The format in which dates are written, if the mapping names one.
     pub fn date_format(&self) -> Option<&str> {
         self.format.as_deref()
     }

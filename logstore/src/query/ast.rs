@@ -1,5 +1,6 @@
 //! The query tree.
 
+pub use punt_lucene::Operator;
 use serde_json::Value;
 
 /// A query.
@@ -90,16 +91,6 @@ pub enum Query {
     Constant(Box<Query>, f32),
     /// A query whose score is multiplied.
     Boost(Box<Query>, f32),
-}
-
-/// Whether one or all words must match.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Operator {
-    /// One.
-    #[default]
-    Or,
-    /// All.
-    And,
 }
 
 /// How a text is looked for in several fields.

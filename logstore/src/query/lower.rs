@@ -12,11 +12,10 @@ use tantivy::schema::IndexRecordOption;
 
 use super::ast::{self, Bool, MultiKind, Operator, Pattern, Query};
 use super::dsl::text;
-use super::{range, terms};
+use super::{address, range, terms};
 use crate::date::Millis;
 use crate::document::convert::{self, FIELD_NAMES, Scalar};
 use crate::engine::schema::{self, Fields};
-use crate::engine::tokenizer;
 use crate::error::{ApiError, ApiResult};
 use crate::mapping::{Field, Kind, Mapping, pattern};
 
@@ -151,8 +150,8 @@ impl<'a> Lowering<'a> {
     /// Lowers for the field, or for every field that a wildcard name matches, in which misfits match nothing.
     fn on_fields(&self, name: &str, lower: impl Fn(&Field) -> ApiResult<Boxed>) -> ApiResult<Boxed> {
         if !name.contains('*') {
-            return match self.mapping.get(name) {
-                Some(field) => lower(field),
+            return match self.mapping.resolve(name) {
+                Some(field) => lower(&field),
                 None => Ok(Box::new(EmptyQuery)),
             };
         }
@@ -184,12 +183,22 @@ impl<'a> Lowering<'a> {
     }
 
     fn term(&self, field: &Field, value: &Value) -> ApiResult<Boxed> {
+        if matches!(field.type_name.as_str(), "geo_point" | "geo_shape") {
+            return Err(ApiError::new(
+                400,
+                "query_shard_exception",
+                format!(
+                    "Geometry fields do not support exact searching, use dedicated geometry queries instead: [{}]",
+                    field.path
+                ),
+            ));
+        }
         if field.unindexed {
             return Ok(Box::new(EmptyQuery));
         }
         match field.kind {
             Kind::Text => Ok(scored(terms::string(self.fields.text, &field.path, &text(value)))),
-            Kind::Keyword | Kind::Flattened => Ok(self.exact(field, &text(value))),
+            Kind::Keyword | Kind::Flattened => Ok(self.exact(field, &field.normalized(&text(value)))),
             Kind::Boolean => {
                 let scalar = match value {
                     Value::Bool(value) => Scalar::Bool(*value),
@@ -204,13 +213,7 @@ impl<'a> Lowering<'a> {
                 })?;
                 Ok(self.exact(field, value))
             }
-            Kind::Ip => {
-                let text = text(value);
-                let canonical = text
-                    .parse::<std::net::IpAddr>()
-                    .map_or(text, |ip| ip.to_canonical().to_string());
-                Ok(self.exact(field, &canonical))
-            }
+            Kind::Ip => address::term(&self.fields, field, &text(value)),
             Kind::Long { .. } | Kind::Double | Kind::Date => {
                 let equal = ast::Range {
                     field: field.path.to_string(),
@@ -236,7 +239,7 @@ impl<'a> Lowering<'a> {
                 let family = self.family(field).unwrap_or(self.fields.keyword);
                 let list = values
                     .iter()
-                    .map(|value| terms::string(family, &field.path, &text(value)));
+                    .map(|value| terms::string(family, &field.path, &field.normalized(&text(value))));
                 Ok(Box::new(ConstScoreQuery::new(
                     Box::new(TermSetQuery::new(list)),
                     1.0,
@@ -259,7 +262,8 @@ impl<'a> Lowering<'a> {
         if field.kind != Kind::Text || field.unindexed {
             return self.term(field, &Value::String(text.to_owned()));
         }
-        let mut words: Vec<Boxed> = tokenizer::tokens(text)
+        let mut words: Vec<Boxed> = field
+            .search_tokens(text)
             .into_iter()
             .map(|token| scored(terms::string(self.fields.text, &field.path, &token)))
             .collect();
@@ -290,22 +294,29 @@ impl<'a> Lowering<'a> {
                 self.term(field, &Value::String(text.to_owned()))
             };
         }
-        let tokens = tokenizer::tokens(text);
-        let list: Vec<Term> = tokens
+        let tokens = field.search_positions(text);
+        let first = tokens.first().map_or(0, |(position, _)| *position);
+        let list: Vec<(usize, Term)> = tokens
             .iter()
-            .map(|token| terms::string(self.fields.text, &field.path, token))
+            .map(|(position, token)| {
+                (
+                    position - first,
+                    terms::string(self.fields.text, &field.path, token),
+                )
+            })
             .collect();
         Ok(match (list.len(), prefix) {
             (0, _) => Box::new(EmptyQuery),
-            (1, false) => scored(list.into_iter().next().expect("there is one")),
-            (1, true) => return self.pattern(field, &Pattern::Prefix(tokens[0].clone()), false),
-            (_, false) => {
-                let mut phrase = PhraseQuery::new(list);
-                phrase.set_slop(slop);
-                Box::new(phrase)
-            }
+            (1, false) => scored(
+                list.into_iter()
+                    .next()
+                    .map(|(_, term)| term)
+                    .expect("there is one"),
+            ),
+            (1, true) => return self.pattern(field, &Pattern::Prefix(tokens[0].1.clone()), false),
+            (_, false) => Box::new(PhraseQuery::new_with_offset_and_slop(list, slop)),
             (_, true) => {
-                let mut phrase = PhrasePrefixQuery::new(list);
+                let mut phrase = PhrasePrefixQuery::new_with_offset(list);
                 phrase.set_max_expansions(MAX_EXPANSIONS);
                 Box::new(phrase)
             }
@@ -357,11 +368,11 @@ impl<'a> Lowering<'a> {
                 ),
             ));
         };
-        // Text is indexed in lower case, and Elasticsearch normalises wildcards and prefixes accordingly.
+        // As Elasticsearch does: what stands for letters is brought into the form that they are indexed in.
         let lowered = match pattern {
-            Pattern::Wildcard(text) if field.kind == Kind::Text => Pattern::Wildcard(text.to_lowercase()),
-            Pattern::Prefix(text) if field.kind == Kind::Text => Pattern::Prefix(text.to_lowercase()),
-            other => other.clone(),
+            Pattern::Wildcard(text) => Pattern::Wildcard(field.normalized_part(text)),
+            Pattern::Prefix(text) => Pattern::Prefix(field.normalized_part(text)),
+            Pattern::Regexp(_) => pattern.clone(),
         };
         terms::pattern(family, &field.path, &lowered, ignore_case)
     }

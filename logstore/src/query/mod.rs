@@ -3,6 +3,7 @@
 //! The tree knows neither an index nor tantivy; what a `match` means depends on the field's type in each
 //! index, which is why lowering happens once for each index that a search touches.
 
+pub mod address;
 pub mod ast;
 pub mod dsl;
 pub mod lower;

@@ -8,7 +8,7 @@ use tantivy::query::{AllQuery, EmptyQuery, ExistsQuery, Query, RangeQuery};
 
 use super::ast::Range;
 use super::dsl::text;
-use super::terms;
+use super::{address, terms};
 use crate::date::Millis;
 use crate::date::math::{self, Round};
 use crate::date::parse::parse_formats;
@@ -42,7 +42,9 @@ pub fn lower(fields: &Fields, field: &Field, range: &Range, now: Millis) -> ApiR
                 let Some((value, included)) = side else {
                     return Ok(Bound::Unbounded);
                 };
-                let term = terms::float(fields.number, &field.path, number(field, value)?);
+                let exact = number(field, value)?;
+                let term = terms::float(fields.number, &field.path, field.numeric.round(exact));
+                // A bound between two numbers of the type takes the nearer one in or leaves it out.
                 Ok(if *included {
                     Bound::Included(term)
                 } else {
@@ -51,11 +53,12 @@ pub fn lower(fields: &Fields, field: &Field, range: &Range, now: Millis) -> ApiR
             };
             ranged(field, bound(&range.from)?, bound(&range.to)?)
         }
-        Kind::Keyword | Kind::Boolean | Kind::Ip | Kind::Flattened => {
+        Kind::Ip => address::range(fields, field, range),
+        Kind::Keyword | Kind::Boolean | Kind::Flattened => {
             let bound = |side: &Option<(Value, bool)>| match side {
                 None => Bound::Unbounded,
                 Some((value, included)) => {
-                    let term = terms::string(fields.keyword, &field.path, &text(value));
+                    let term = terms::string(fields.keyword, &field.path, &field.normalized(&text(value)));
                     if *included {
                         Bound::Included(term)
                     } else {

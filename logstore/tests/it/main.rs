@@ -18,3 +18,5 @@ mod indices;
 mod process;
 mod queries;
 mod server;
+mod types;
+mod types_text;

@@ -1,7 +1,8 @@
 //! punt's counters at one moment.
 //!
 //! The law that ties them together, with nothing in flight: what the sources received is, for each sink that
-//! all routes lead to, acknowledged + dead-lettered + buffered + dropped (each drop under its reason).
+//! all routes lead to, acknowledged + dead-lettered + buffered + dropped (each drop under its reason), where
+//! transforms drop and dead-letter, too.
 
 use std::collections::BTreeMap;
 
@@ -30,6 +31,8 @@ pub struct Stats {
 pub enum Kind {
     /// Where events come in.
     Source,
+    /// What works on events between.
+    Transform,
     /// What decides which sinks an event goes to.
     Router,
     /// Where events go out.
@@ -96,6 +99,7 @@ impl Kind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Source => "source",
+            Self::Transform => "transform",
             Self::Router => "router",
             Self::Sink => "sink",
         }

@@ -1,15 +1,17 @@
 //! Reading the file, and finding all of its faults rather than the first.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use serde::Deserialize as _;
 use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{Config, ProcessConfig, RouteConfig, SinkConfig, SourceConfig};
+use super::{Config, ProcessConfig, RouteConfig, SinkConfig, SourceConfig, TransformConfig};
+use crate::transform;
 
 /// Everything that is wrong with a configuration file.
 #[derive(Debug)]
@@ -49,7 +51,9 @@ fn parse(text: &str) -> Result<Config, BTreeSet<(usize, String)>> {
     }
     let whole = table.span();
     let mut top = table.into_inner();
+    let source_transforms = collect.lists(&mut top, "sources", "transforms");
     let sources = collect.named::<SourceConfig>(&mut top, "sources", SourceConfig::faults);
+    let transforms = collect.named::<TransformConfig>(&mut top, "transforms", transform::faults);
     let routes = collect.named::<RouteConfig>(&mut top, "routes", |_| Vec::new());
     let sinks = collect.named::<SinkConfig>(&mut top, "sinks", |sink| match sink {
         SinkConfig::Elasticsearch(sink) => sink.faults(),
@@ -74,10 +78,35 @@ fn parse(text: &str) -> Result<Config, BTreeSet<(usize, String)>> {
             }
         }
     }
+    let of_sources = source_transforms
+        .iter()
+        .map(|(name, (span, list))| (format!("sources.{name}"), span, list));
+    let of_routes = routes
+        .iter()
+        .map(|(name, span, route)| (format!("routes.{name}"), span, &route.transforms));
+    let unknown: Vec<_> = of_sources
+        .chain(of_routes)
+        .flat_map(|(place, span, list)| list.iter().map(move |name| (place.clone(), span, name)))
+        .filter(|(_, _, name)| !transforms.iter().any(|(known, _, _)| known == *name))
+        .map(|(place, span, name)| (span.clone(), format!("{place}: there is no transform {name:?}")))
+        .collect();
+    if collect.faults.is_empty() {
+        for (span, fault) in unknown {
+            collect.fault(Some(span), fault);
+        }
+    }
     match process {
         Some(process) if collect.faults.is_empty() => Ok(Config {
             process,
             sources: sources
+                .into_iter()
+                .map(|(name, _, config)| (name, config))
+                .collect(),
+            source_transforms: source_transforms
+                .into_iter()
+                .map(|(name, (_, list))| (name, list))
+                .collect(),
+            transforms: transforms
                 .into_iter()
                 .map(|(name, _, config)| (name, config))
                 .collect(),
@@ -103,6 +132,38 @@ impl Collect<'_> {
             before.bytes().filter(|b| *b == b'\n').count() + 1
         });
         self.faults.insert((line, fault));
+    }
+
+    /// Takes the key `key`, a list of names, out of each table `[section.NAME]`: it is the same for all types.
+    fn lists(
+        &mut self,
+        top: &mut DeTable<'_>,
+        section: &str,
+        key: &str,
+    ) -> BTreeMap<String, (Range<usize>, Vec<String>)> {
+        let mut found = BTreeMap::new();
+        let Some(DeValue::Table(tables)) = top.get_mut(section).map(Spanned::get_mut) else {
+            return found;
+        };
+        let mut lists = Vec::new();
+        for (name, value) in tables.iter_mut() {
+            if let DeValue::Table(table) = value.get_mut()
+                && let Some(list) = table.remove(key)
+            {
+                lists.push((name.get_ref().as_ref().to_owned(), list));
+            }
+        }
+        for (name, list) in lists {
+            let span = list.span();
+            match Vec::<String>::deserialize(toml::de::ValueDeserializer::from(list)) {
+                Ok(list) => drop(found.insert(name, (span, list))),
+                Err(error) => self.fault(
+                    Some(span),
+                    format!("{section}.{name}: {key}: {}", error.message()),
+                ),
+            }
+        }
+        found
     }
 
     /// The tables `[section.NAME]`, in the order of the file.

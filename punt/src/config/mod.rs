@@ -9,7 +9,10 @@ mod index;
 mod route;
 mod sink;
 mod source;
+mod transform;
+mod when;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -20,13 +23,23 @@ pub(crate) use file::load;
 pub(crate) use index::IndexPattern;
 pub(crate) use route::RouteConfig;
 pub(crate) use sink::{ElasticsearchConfig, Fsync, Operation, SinkConfig, WhenFull};
-pub(crate) use source::{FileConfig, FileFormat, SourceConfig, SpoolConfig, SyslogConfig};
+pub(crate) use source::{
+    ClientIndex, FileConfig, FileFormat, HttpAuth, HttpConfig, HttpFormat, HttpIds, SourceConfig,
+    SpoolConfig, SyslogConfig, TlsConfig,
+};
+pub(crate) use transform::{
+    Format, GeoStyle, OnFailure, ParseConfig, Scalar, Secret, TransformConfig, Unit, UnpackConfig, VrlConfig,
+};
+pub(crate) use when::When;
 
 /// A valid configuration.
 #[derive(Debug)]
 pub(crate) struct Config {
     pub(crate) process: ProcessConfig,
     pub(crate) sources: Vec<(String, SourceConfig)>,
+    /// The transforms that a source's events go through, in order, by source.
+    pub(crate) source_transforms: BTreeMap<String, Vec<String>>,
+    pub(crate) transforms: Vec<(String, TransformConfig)>,
     pub(crate) routes: Vec<(String, RouteConfig)>,
     pub(crate) sinks: Vec<(String, SinkConfig)>,
 }

@@ -85,6 +85,14 @@ impl Batch {
         )
     }
 
+    /// An empty batch with room for as much as this one has: for what a stage makes of it.
+    pub(crate) fn sibling(&self) -> Self {
+        Self {
+            room: (self.arena.len() + self.arena.len() / 8, self.spans.len()),
+            ..Self::default()
+        }
+    }
+
     /// The events, in order.
     pub(crate) fn events(&self) -> impl Iterator<Item = Event<'_>> {
         self.spans.iter().map(|span| Event {

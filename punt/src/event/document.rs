@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use jiff::tz::Offset;
+use punt_json::write_text;
 
 /// An object that is being written. [`Document::end`] closes it.
 pub(crate) struct Document<'a> {
@@ -49,72 +50,15 @@ impl<'a> Document<'a> {
 
     /// Our own keys are in this program's text, and have nothing to escape.
     fn key(&mut self, key: &'static str) {
-        debug_assert!(key.bytes().all(|byte| escape(byte) == 0), "{key:?}");
+        debug_assert!(
+            !key.bytes()
+                .any(|byte| byte < 0x20 || matches!(byte, b'"' | b'\\')),
+            "{key:?}"
+        );
         self.out.extend_from_slice(b",\"");
         self.out.extend_from_slice(key.as_bytes());
         self.out.extend_from_slice(b"\":");
     }
-}
-
-/// What follows the backslash of a byte that must be escaped; 0 for all others.
-const fn escape(byte: u8) -> u8 {
-    match byte {
-        b'"' | b'\\' => byte,
-        b'\n' => b'n',
-        b'\r' => b'r',
-        b'\t' => b't',
-        0..0x20 => b'u',
-        _ => 0,
-    }
-}
-
-/// [`escape`] of every byte: most of what punt does to a byte is to look here.
-const ESCAPES: [u8; 256] = {
-    let mut escapes = [0; 256];
-    let mut byte = 0;
-    while byte < escapes.len() {
-        escapes[byte] = escape(byte as u8);
-        byte += 1;
-    }
-    escapes
-};
-
-/// Whether nothing needs an escape. Without an early end, so that sixteen bytes are looked at at once.
-fn is_plain(bytes: &[u8]) -> bool {
-    let special = |found: bool, byte: &u8| found | (*byte < 0x20) | (*byte == b'"') | (*byte == b'\\');
-    let (chunks, rest) = bytes.as_chunks::<16>();
-    let found = chunks
-        .iter()
-        .fold(false, |found, chunk| found | chunk.iter().fold(false, special));
-    !rest.iter().fold(found, special)
-}
-
-/// A JSON string. Runs without anything to escape are copied whole.
-pub(crate) fn write_text(out: &mut Vec<u8>, text: &str) {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
-    out.push(b'"');
-    let bytes = text.as_bytes();
-    if is_plain(bytes) {
-        out.extend_from_slice(bytes);
-        out.push(b'"');
-        return;
-    }
-    let mut start = 0;
-    for (at, byte) in bytes.iter().enumerate() {
-        let escape = ESCAPES[usize::from(*byte)];
-        if escape == 0 {
-            continue;
-        }
-        out.extend_from_slice(&bytes[start..at]);
-        out.extend_from_slice(&[b'\\', escape]);
-        if escape == b'u' {
-            let low = HEX[usize::from(byte & 15)];
-            out.extend_from_slice(&[b'0', b'0', HEX[usize::from(byte >> 4)], low]);
-        }
-        start = at + 1;
-    }
-    out.extend_from_slice(&bytes[start..]);
-    out.push(b'"');
 }
 
 pub(crate) fn write_number(out: &mut Vec<u8>, mut value: u64) {
@@ -163,27 +107,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    #[test]
-    fn a_byte_to_escape_is_found_wherever_it_stands() {
-        for byte in ['"', '\\', '\n', '\u{1}', '\u{1f}'] {
-            for at in 0..40 {
-                let mut text = "x".repeat(40);
-                text.replace_range(at..=at, &byte.to_string());
-                let mut out = Vec::new();
-                write_text(&mut out, &text);
-                assert_eq!(serde_json::from_slice::<String>(&out).unwrap(), text);
-            }
-        }
-    }
-
     proptest! {
-        #[test]
-        fn any_text_is_read_back_as_it_was(text in any::<String>()) {
-            let mut out = Vec::new();
-            write_text(&mut out, &text);
-            prop_assert_eq!(serde_json::from_slice::<String>(&out).unwrap(), text);
-        }
-
         #[test]
         fn any_number_is_read_back_as_it_was(number in any::<u64>()) {
             let mut out = Vec::new();

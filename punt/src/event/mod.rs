@@ -10,6 +10,7 @@ mod pipeline_error;
 mod record;
 
 pub(crate) use batch::{Acknowledge, Batch, Event};
-pub(crate) use document::{Document, write_number, write_text, write_timestamp};
+pub(crate) use document::{Document, write_number, write_timestamp};
 pub(crate) use pipeline_error::pipeline_error;
-pub(crate) use record::{Record, field};
+pub(crate) use punt_json::write_text;
+pub(crate) use record::Record;

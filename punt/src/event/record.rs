@@ -17,9 +17,6 @@ pub(crate) struct Record<'a> {
     empty: bool,
 }
 
-/// Looks for one field.
-struct Find<'n>(&'n str);
-
 /// A text, or any other value, which is passed over.
 struct Text<'a>(Option<Cow<'a, str>>);
 
@@ -40,6 +37,25 @@ impl<'a> Record<'a> {
         text.parse()
             .map(Some)
             .map_err(|_| format!("@timestamp {text:?} is not an RFC 3339 time"))
+    }
+
+    /// Whether the record says when it was, in whatever form.
+    pub(crate) fn has_timestamp(&self) -> bool {
+        self.timestamp.is_some()
+    }
+
+    /// The record's own time, in any form that Elasticsearch's default mapping reads: RFC 3339, without a zone
+    /// (UTC), a date alone, milliseconds since 1970.
+    pub(crate) fn loose_timestamp(&self) -> Option<Timestamp> {
+        let text = self.timestamp.as_deref()?;
+        if let Ok(timestamp) = text.parse() {
+            return Some(timestamp);
+        }
+        if let Ok(millis) = text.parse() {
+            return Timestamp::from_millisecond(millis).ok();
+        }
+        let civil: jiff::civil::DateTime = text.parse().ok()?;
+        jiff::tz::Offset::UTC.to_timestamp(civil).ok()
     }
 
     /// The `_id` that the record names itself: the same fact, logged by two processes, is shown once.
@@ -86,45 +102,6 @@ impl<'de> Deserialize<'de> for Record<'de> {
 /// A time that is no text is no RFC 3339 time either.
 fn text_or_other(text: Text<'_>) -> Cow<'_, str> {
     text.0.unwrap_or(Cow::Borrowed("(not a text)"))
-}
-
-/// The text of the top-level field `name` of a flat document, if it has one. Numbers and booleans are texts too.
-pub(crate) fn field(document: &[u8], name: &str) -> Option<String> {
-    let mut deserializer = serde_json::Deserializer::from_slice(document);
-    serde::de::DeserializeSeed::deserialize(Find(name), &mut deserializer)
-        .ok()
-        .flatten()
-}
-
-// === impl Find ===
-
-impl<'de> Visitor<'de> for Find<'_> {
-    type Value = Option<String>;
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a document")
-    }
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut found = None;
-        while let Some(Text(key)) = map.next_key()? {
-            if found.is_none() && key.as_deref() == Some(self.0) {
-                let value: serde_json::Value = map.next_value()?;
-                found = match value {
-                    serde_json::Value::String(text) => Some(text),
-                    serde_json::Value::Null => None,
-                    other => Some(other.to_string()),
-                };
-            } else {
-                map.next_value::<IgnoredAny>()?;
-            }
-        }
-        Ok(found)
-    }
-}
-impl<'de> serde::de::DeserializeSeed<'de> for Find<'_> {
-    type Value = Option<String>;
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_map(self)
-    }
 }
 
 // === impl Text ===
@@ -203,14 +180,5 @@ mod tests {
                 .timestamp()
                 .is_err()
         );
-    }
-
-    #[test]
-    fn a_field_is_found_whatever_its_type() {
-        let document = br#"{"service.name":"gui\"lds","n":3,"b":true,"z":null}"#;
-        assert_eq!(field(document, "service.name").unwrap(), "gui\"lds");
-        assert_eq!(field(document, "n").unwrap(), "3");
-        assert_eq!(field(document, "z"), None);
-        assert_eq!(field(document, "missing"), None);
     }
 }

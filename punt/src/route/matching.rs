@@ -1,62 +1,38 @@
 //! Which sinks an event goes to.
 
-use std::collections::BTreeMap;
+use punt_lucene::Expression;
 
 use crate::config::RouteConfig;
-use crate::event::field;
+use crate::event::Event;
+use crate::transform::{Chain, Made, Work};
 
 /// A set of sinks, as bits. (A configuration with more than 64 sinks is refused.)
 pub(crate) type Sinks = u64;
 
-/// Fields and the values that they must have.
-#[derive(Debug, Clone)]
-pub(crate) struct Condition(Vec<(String, Pattern)>);
-
 /// The routes, resolved to sinks by number.
-#[derive(Debug)]
 pub(crate) struct Routes {
     all: Sinks,
-    routes: Vec<(Condition, Sinks)>,
+    routes: Vec<Route>,
+    /// The document that a route's transforms made.
+    document: Vec<u8>,
 }
 
-#[derive(Debug, Clone)]
-enum Pattern {
-    Equals(String),
-    Prefix(String),
-}
-
-// === impl Condition ===
-
-impl Condition {
-    pub(crate) fn new(fields: &BTreeMap<String, String>) -> Self {
-        let pattern = |value: &String| match value.strip_suffix('*') {
-            Some(prefix) => Pattern::Prefix(prefix.to_owned()),
-            None => Pattern::Equals(value.clone()),
-        };
-        Self(
-            fields
-                .iter()
-                .map(|(name, value)| (name.clone(), pattern(value)))
-                .collect(),
-        )
-    }
-
-    /// Whether the document has all the fields. Without conditions it is not even looked at.
-    pub(crate) fn holds(&self, document: &[u8]) -> bool {
-        self.0.iter().all(|(name, pattern)| {
-            field(document, name).is_some_and(|value| match pattern {
-                Pattern::Equals(expected) => value == *expected,
-                Pattern::Prefix(prefix) => value.starts_with(prefix.as_str()),
-            })
-        })
-    }
+struct Route {
+    when: Expression,
+    sinks: Sinks,
+    transforms: Option<(Chain, Work)>,
 }
 
 // === impl Routes ===
 
 impl Routes {
-    /// The routes over these sinks, whose names were checked with the configuration.
-    pub(crate) fn new(routes: &[(String, RouteConfig)], sinks: &[String]) -> Self {
+    /// The routes over these sinks, whose names were checked with the configuration, as were those that `chain` is
+    /// asked for.
+    pub(crate) fn new(
+        routes: &[(String, RouteConfig)],
+        sinks: &[String],
+        chain: impl Fn(&[String]) -> Option<Chain>,
+    ) -> Self {
         let bits = |names: &[String]| {
             names
                 .iter()
@@ -67,55 +43,130 @@ impl Routes {
             all: bits(sinks),
             routes: routes
                 .iter()
-                .map(|(_, route)| (Condition::new(&route.when), bits(&route.sinks)))
+                .map(|(_, route)| Route {
+                    when: route.when.0.clone(),
+                    sinks: bits(&route.sinks),
+                    transforms: chain(&route.transforms).map(|chain| (chain, Work::default())),
+                })
                 .collect(),
+            document: Vec::new(),
         }
     }
 
-    /// The sinks of this document; none: no route matched.
-    pub(crate) fn sinks(&self, document: &[u8]) -> Sinks {
+    /// Hands the event to its sinks: to each once, by the first route that leads there, and as that route's
+    /// transforms made it. False: no route matched.
+    pub(crate) fn route(&mut self, event: Event<'_>, mut to: impl FnMut(Sinks, Event<'_>)) -> bool {
         if self.routes.is_empty() {
-            return self.all;
+            to(self.all, event);
+            return true;
         }
-        self.routes
-            .iter()
-            .filter(|(condition, _)| condition.holds(document))
-            .fold(0, |bits, (_, sinks)| bits | sinks)
+        let (mut matched, mut taken) = (false, 0);
+        for route in &mut self.routes {
+            if !route.when.matches(event.document) {
+                continue;
+            }
+            matched = true;
+            let sinks = route.sinks & !taken;
+            taken |= sinks;
+            if sinks == 0 {
+                continue;
+            }
+            let Some((chain, work)) = &mut route.transforms else {
+                to(sinks, event);
+                continue;
+            };
+            match chain.run(event, work) {
+                Made::Same => to(sinks, event),
+                Made::Dropped => {}
+                Made::Changed(index_time_ms) => {
+                    self.document.clear();
+                    work.write(&mut self.document);
+                    let event = Event {
+                        index_time_ms,
+                        id: event.id,
+                        document: &self.document,
+                    };
+                    to(sinks, event);
+                }
+            }
+        }
+        matched
+    }
+
+    /// To be called before the events of a batch.
+    pub(crate) fn begin(&mut self) {
+        for (_, work) in self
+            .routes
+            .iter_mut()
+            .filter_map(|route| route.transforms.as_mut())
+        {
+            work.begin();
+        }
+    }
+
+    /// Hands the counts of the transforms over. To be called after the events of a batch.
+    pub(crate) fn settle(&mut self) {
+        for (chain, work) in self
+            .routes
+            .iter_mut()
+            .filter_map(|route| route.transforms.as_mut())
+        {
+            chain.settle(work);
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::When;
 
     fn route(when: &[(&str, &str)], sinks: &[&str]) -> (String, RouteConfig) {
-        let when = when
-            .iter()
-            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
-            .collect();
+        let when = When(Expression::all_of(when.iter().copied()));
         let sinks = sinks.iter().map(|s| (*s).to_owned()).collect();
-        ("r".to_owned(), RouteConfig { when, sinks })
+        let transforms = Vec::new();
+        (
+            "r".to_owned(),
+            RouteConfig {
+                when,
+                transforms,
+                sinks,
+            },
+        )
+    }
+
+    /// The sinks of a document, and how often it came to one.
+    fn sinks(routes: &mut Routes, document: &[u8]) -> (Sinks, u32) {
+        let event = Event {
+            index_time_ms: 0,
+            id: b"id",
+            document,
+        };
+        let (mut all, mut times) = (0, 0);
+        routes.route(event, |sinks, _| {
+            all |= sinks;
+            times += sinks.count_ones();
+        });
+        (all, times)
     }
 
     #[test]
-    fn an_event_goes_to_the_sinks_of_every_route_it_matches() {
-        let sinks = ["a".to_owned(), "b".to_owned()];
-        let routes = Routes::new(
+    fn an_event_goes_once_to_each_sink_of_every_route_it_matches() {
+        let names = ["a".to_owned(), "b".to_owned()];
+        let mut routes = Routes::new(
             &[
                 route(&[("service.name", "guilds")], &["a"]),
-                route(&[("log.level", "err*"), ("service.name", "g*")], &["b"]),
+                route(&[("log.level", "err*"), ("service.name", "g*")], &["b", "a"]),
             ],
-            &sinks,
+            &names,
+            |_| None,
         );
+        let both = br#"{"service.name":"guilds","log.level":"error"}"#;
+        assert_eq!(sinks(&mut routes, both), (0b11, 2));
         assert_eq!(
-            routes.sinks(br#"{"service.name":"guilds","log.level":"error"}"#),
-            0b11
+            sinks(&mut routes, br#"{"service.name":"api","log.level":"error"}"#),
+            (0, 0)
         );
-        assert_eq!(
-            routes.sinks(br#"{"service.name":"gateway","log.level":"error"}"#),
-            0b10
-        );
-        assert_eq!(routes.sinks(br#"{"service.name":"api","log.level":"error"}"#), 0);
-        assert_eq!(Routes::new(&[], &sinks).sinks(b"{}"), 0b11);
+        assert_eq!(sinks(&mut Routes::new(&[], &names, |_| None), b"{}"), (0b11, 2));
     }
 }

@@ -4,6 +4,6 @@ mod matching;
 mod outlet;
 mod stage;
 
-pub(crate) use matching::{Condition, Routes};
+pub(crate) use matching::Routes;
 pub(crate) use outlet::Outlet;
 pub(crate) use stage::Stage;

@@ -121,24 +121,26 @@ impl Stage {
     fn add(&mut self, batch: &Batch, now_ms: u64, runtime: &Handle) -> bool {
         let mut kept = true;
         let watched = self.tap.is_watched();
+        self.routes.begin();
         for event in batch.events() {
-            let sinks = self.routes.sinks(event.document);
-            if sinks == 0 {
-                self.meter.add(Count::DroppedNoRoute, 1);
-                continue;
-            }
-            if watched {
-                self.tap.offer(event.document);
-            }
-            for (number, outlet) in self.outlets.iter_mut().enumerate() {
-                if sinks & 1 << number != 0 {
-                    outlet.add(event, now_ms);
-                    if outlet.is_full() {
-                        kept &= outlet.flush(runtime, &self.abandon);
+            let outlets = &mut self.outlets;
+            let matched = self.routes.route(event, |sinks, event| {
+                for (number, outlet) in outlets.iter_mut().enumerate() {
+                    if sinks & 1 << number != 0 {
+                        outlet.add(event, now_ms);
+                        if outlet.is_full() {
+                            kept &= outlet.flush(runtime, &self.abandon);
+                        }
                     }
                 }
+            });
+            if !matched {
+                self.meter.add(Count::DroppedNoRoute, 1);
+            } else if watched {
+                self.tap.offer(event.document);
             }
         }
+        self.routes.settle();
         kept
     }
 

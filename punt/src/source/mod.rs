@@ -1,11 +1,17 @@
 //! Where events come in. Only sources hear the stop signal: they finish what is in hand and drop their end of
 //! the queue, and the later stages end because of that.
 
-pub(crate) mod file;
+mod file;
+mod http;
+mod ids;
 mod intake;
 mod json;
 mod lines;
-pub(crate) mod spool;
-pub(crate) mod syslog;
+mod net;
+mod spool;
+mod start;
+mod syslog;
 
 pub(crate) use intake::Intake;
+pub(crate) use start::{Task, start};
+pub(crate) use syslog::level;

@@ -15,16 +15,20 @@ use tracing::{info, warn};
 
 use super::running::{Running, Work};
 use crate::buffer;
-use crate::config::{Config, ElasticsearchConfig, Fsync, SinkConfig, SourceConfig, SyslogConfig};
+use crate::config::{Config, ElasticsearchConfig, Fsync, OnFailure, SinkConfig, TransformConfig};
 use crate::event::Batch;
 use crate::meter::{Count, Meter, Meters};
 use crate::route::{Outlet, Routes, Stage};
 use crate::sink::elasticsearch::{DeadLetter, Delivery, Sender};
-use crate::source::{Intake, file, spool, syslog};
+use crate::source::{self, Intake};
 use crate::tap::Tap;
+use crate::transform::{self, Chain, Step};
 
 /// Batches (of about 128 KiB) that may wait between sources and buffers.
 const QUEUE: usize = 16;
+
+/// Batches that may wait between a source and its transforms.
+const TRANSFORM_QUEUE: usize = 4;
 
 /// Stages that are ready to run.
 pub(crate) struct Topology {
@@ -57,18 +61,30 @@ pub(crate) fn build(
         meters: Vec::new(),
         running: Running::new(lock, config.process.grace, abandon.clone()),
     };
+    let steps = builder.transforms(&config.transforms)?;
     // Sources first: their sockets are up whatever becomes of the rest.
     for (name, source) in &config.sources {
         let intake = Intake {
             name: name.clone(),
             meter: builder.meter(Kind::Source, name, None),
-            queue: queue.clone(),
+            queue: match chain(
+                &steps,
+                config.source_transforms.get(name).map_or(&[], Vec::as_slice),
+            ) {
+                Some(chain) => builder.transformed(name, chain, queue.clone()),
+                None => queue.clone(),
+            },
             stop: stop.clone(),
             checkpoints: checkpoints.clone(),
         };
-        builder
-            .source(source, intake, sockets)
+        let tasks = source::start(source, intake, sockets)
             .with_context(|| format!("starting the source {name:?}"))?;
+        for task in tasks {
+            match task {
+                source::Task::Async(task) => builder.running.spawn(name, Work::Source, task),
+                source::Task::Thread(task) => builder.running.spawn_blocking(name, Work::Source, task),
+            }
+        }
     }
     let router = builder.meter(Kind::Router, "router", None);
     let mut outlets = Vec::new();
@@ -84,7 +100,7 @@ pub(crate) fn build(
     let tap = Tap::new();
     let stage = Stage {
         queue: receiver,
-        routes: Routes::new(&config.routes, &names),
+        routes: Routes::new(&config.routes, &names, |names| chain(&steps, names)),
         outlets,
         meter: router,
         tap: tap.clone(),
@@ -121,6 +137,15 @@ fn lock(data: &Path) -> anyhow::Result<File> {
     }
 }
 
+/// The chain of these transforms, whose names were checked with the configuration. `None`: there are none.
+fn chain(steps: &[Arc<Step>], names: &[String]) -> Option<Chain> {
+    let chain: Vec<_> = names
+        .iter()
+        .filter_map(|name| steps.iter().find(|step| step.name == *name).cloned())
+        .collect();
+    (!chain.is_empty()).then_some(Chain(chain))
+}
+
 fn strictest(sinks: &[(String, SinkConfig)]) -> Fsync {
     let settings = sinks
         .iter()
@@ -141,57 +166,43 @@ impl Builder<'_> {
         meter
     }
 
-    fn source(&mut self, source: &SourceConfig, intake: Intake, sockets: &mut Sockets) -> anyhow::Result<()> {
-        let runtime = tokio::runtime::Handle::current();
-        let name = intake.name.clone();
-        match source {
-            SourceConfig::Syslog(config) => return self.syslog(config, &intake, sockets),
-            SourceConfig::File(config) => {
-                let config = config.clone();
-                let run = move || file::run(config, intake, &runtime);
-                self.running.spawn_blocking(&name, Work::Source, run);
-            }
-            SourceConfig::Spool(config) => {
-                let config = config.clone();
-                let run = move || spool::run(config, intake, &runtime);
-                self.running.spawn_blocking(&name, Work::Source, run);
-            }
-        }
-        Ok(())
+    fn transforms(&mut self, configs: &[(String, TransformConfig)]) -> anyhow::Result<Vec<Arc<Step>>> {
+        let make = |(name, config): &(String, TransformConfig)| {
+            let transform = transform::compile(config)
+                .map_err(|fault| anyhow::anyhow!("starting the transform {name:?}: {fault}"))?;
+            let path = self
+                .data
+                .join("dead-letter")
+                .join(format!("transform-{name}.ndjson"));
+            let dead_letter = match config.on_failure() {
+                OnFailure::DeadLetter => Some(
+                    transform::DeadLetter::open(&path)
+                        .with_context(|| format!("opening the dead-letter file {}", path.display()))?,
+                ),
+                OnFailure::Keep | OnFailure::Drop => None,
+            };
+            Ok(Arc::new(Step {
+                name: name.clone(),
+                when: config.when().0.clone(),
+                transform,
+                on_failure: config.on_failure(),
+                dead_letter,
+                meter: self.meter(Kind::Transform, name, None),
+            }))
+        };
+        configs.iter().map(make).collect()
     }
 
-    fn syslog(
-        &mut self,
-        config: &SyslogConfig,
-        intake: &Intake,
-        sockets: &mut Sockets,
-    ) -> anyhow::Result<()> {
-        let encoder = Arc::new(syslog::Encoder::new(config.max_clock_skew));
-        if let Some(address) = config.tcp {
-            let listener = sockets.take_or_bind("syslog-tcp", address)?;
-            info!(event.action = "listening", labels.source = intake.name, labels.protocol = "tcp",
-                  labels.address = %listener.local_addr()?, "listening for syslog");
-            let tcp = syslog::Tcp {
-                listener,
-                config: config.clone(),
-                encoder: Arc::clone(&encoder),
-                intake: intake.clone(),
-            };
-            self.running.spawn(&intake.name, Work::Source, tcp.run());
-        }
-        if let Some(address) = config.udp {
-            let socket = syslog::bind(address)?;
-            info!(event.action = "listening", labels.source = intake.name, labels.protocol = "udp",
-                  labels.address = %socket.local_addr()?, "listening for syslog");
-            let udp = syslog::Udp {
-                socket,
-                max_frame_bytes: config.max_frame_bytes,
-                encoder,
-                intake: intake.clone(),
-            };
-            self.running.spawn(&intake.name, Work::Source, udp.run());
-        }
-        Ok(())
+    /// Starts the stage that runs a source's transforms, and gives its end of a queue of its own: the source waits
+    /// when it is full.
+    fn transformed(&mut self, source: &str, chain: Chain, to: mpsc::Sender<Batch>) -> mpsc::Sender<Batch> {
+        let (queue, from) = mpsc::channel(TRANSFORM_QUEUE);
+        let name = format!("{source} transforms");
+        self.running.spawn_blocking(&name, Work::Transform, move || {
+            chain.stage(from, &to);
+            Ok(())
+        });
+        queue
     }
 
     fn sink(&mut self, name: &str, config: &ElasticsearchConfig) -> anyhow::Result<Outlet> {

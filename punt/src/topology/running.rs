@@ -23,6 +23,7 @@ const ABANDON: Duration = Duration::from_secs(2);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Work {
     Source,
+    Transform,
     Router,
     Sink,
 }

@@ -1,7 +1,7 @@
 //! Cutting a byte stream into frames (RFC 6587): by newline, by octet counting, or both on one connection.
 //!
 //! ```text
-//! <34>first\n            newline: the frame ends at LF (CR, NUL before it are dropped)
+//! <34>first\n            newline: the frame ends at LF or NUL (glibc's syslog(3) on a stream); CR before it is dropped
 //! 9 <34>secon            octet counting: digits, space, and a message, which starts with `<`
 //! ```
 //!
@@ -257,7 +257,7 @@ impl Framer {
     /// Where the next delimiter starts: a newline, or (once octets were counted) `count <pri>`.
     fn delimiter(&mut self) -> Option<usize> {
         let rest = &self.buffer[self.start..];
-        let newline = memchr::memchr(b'\n', &rest[self.scanned..]).map(|at| self.scanned + at);
+        let newline = memchr::memchr2(b'\n', 0, &rest[self.scanned..]).map(|at| self.scanned + at);
         if !self.counted_octets {
             self.scanned = newline.unwrap_or(rest.len());
             return newline;

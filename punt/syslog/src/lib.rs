@@ -21,3 +21,4 @@ pub use framing::{Frame, Framer, FramingCounts};
 pub use message::{Element, Message, Protocol};
 pub use parse::{Reason, Unparsed, parse};
 pub use priority::{Priority, Severity};
+pub use timestamp::timestamp;

@@ -22,6 +22,8 @@ pub struct Message<'a> {
     pub protocol: Protocol,
     /// Facility and severity.
     pub priority: Option<Priority>,
+    /// The number that some senders (Cisco IOS) give their messages, RFC 3164 only.
+    pub sequence: Option<u64>,
     /// When, by the sender's clock. A time without a zone is read as UTC, a date without a year gets the year
     /// that brings it nearest to the time of receipt.
     pub timestamp: Option<Timestamp>,
@@ -56,6 +58,7 @@ impl<'a> Message<'a> {
         Self {
             protocol,
             priority,
+            sequence: None,
             timestamp: None,
             hostname: None,
             appname: None,

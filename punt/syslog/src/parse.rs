@@ -7,6 +7,9 @@ use nom::{IResult, Parser};
 
 use crate::{Message, Priority, rfc3164, rfc5424};
 
+/// The mark of UTF-8 that some senders put before the line or before its text.
+pub(crate) const BOM: char = '\u{feff}';
+
 /// Why a line is not a syslog message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Reason {
@@ -37,8 +40,10 @@ pub struct Unparsed<'a> {
 /// Parses one frame. `received` is the time of receipt: it decides the year where the sender left it out.
 pub fn parse(line: &str, received: Timestamp) -> Result<Message<'_>, Unparsed<'_>> {
     let line = line.trim_end_matches(['\n', '\r', '\0']);
+    // Some senders mark the whole line as UTF-8.
+    let line = line.trim_start_matches(BOM);
     let unparsed = |reason| Unparsed { reason, line };
-    if line.trim_start_matches(' ').is_empty() {
+    if line.trim_start_matches([' ', BOM]).is_empty() {
         return Err(unparsed(Reason::Empty));
     }
     if !line.starts_with('<') {

@@ -1,8 +1,8 @@
 //! The timestamps of syslog: RFC 3339 (strict and nearly so) and the BSD form without year and zone.
 
-use jiff::Timestamp;
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::Offset;
+use jiff::{SignedDuration, Timestamp};
 
 const MONTHS: [&[u8; 3]; 12] = [
     b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec",
@@ -14,15 +14,45 @@ const HALF_A_YEAR: i64 = 182 * 86_400;
 /// Reads digits from the front of a line.
 struct Digits<'a>(&'a [u8]);
 
-/// RFC 3339 at the start of `line`, as senders write it: `T` or a space between date and time, any number of
-/// fraction digits after `.` or `,`, and a zone of `Z`, `+hh:mm`, `+hhmm` or nothing (read as UTC).
+/// Zones that senders name and that mean one offset (hours) everywhere.
+const ZONES: [(&[u8], i32); 17] = [
+    (b"UTC", 0),
+    (b"GMT", 0),
+    (b"EST", -5),
+    (b"EDT", -4),
+    (b"CDT", -5),
+    (b"MST", -7),
+    (b"MDT", -6),
+    (b"PST", -8),
+    (b"PDT", -7),
+    (b"CET", 1),
+    (b"CEST", 2),
+    (b"EET", 2),
+    (b"EEST", 3),
+    (b"MSK", 3),
+    (b"JST", 9),
+    (b"AEST", 10),
+    (b"AEDT", 11),
+];
+
+const WEEKDAYS: [&[u8; 3]; 7] = [b"Mon", b"Tue", b"Wed", b"Thu", b"Fri", b"Sat", b"Sun"];
+
+/// A timestamp in any form that syslog senders use, at the start of `line`: the time, and what follows it.
+/// `received` decides the year where it is left out.
+pub fn timestamp(line: &str, received: Timestamp) -> Option<(Timestamp, &str)> {
+    iso(line).or_else(|| bsd(line, received))
+}
+
+/// RFC 3339 at the start of `line`, as senders write it: `T` or a space between date and time, `/` between the
+/// parts of the date, any number of fraction digits after `.` or `,`, and a zone of `Z`, `+hh:mm`, `+hhmm` or
+/// nothing (read as UTC).
 /// Gives the time and what follows.
 pub(crate) fn iso(line: &str) -> Option<(Timestamp, &str)> {
     let mut at = Digits(line.as_bytes());
     let year = at.number(4, 4)?;
-    at.expect(b"-")?;
+    at.expect(b"-/")?;
     let month = at.number(2, 2)?;
-    at.expect(b"-")?;
+    at.expect(b"-/")?;
     let day = at.number(2, 2)?;
     at.expect(b"Tt ")?;
     let time = at.time()?;
@@ -32,20 +62,32 @@ pub(crate) fn iso(line: &str) -> Option<(Timestamp, &str)> {
     Some((timestamp, &line[line.len() - at.0.len()..]))
 }
 
-/// `Mmm dd hh:mm:ss`, with a one-digit or padded day, an optional year before or after the time, and an
-/// optional fraction. A leading `*` or `.` (Cisco: clock not synchronised) is passed over.
+/// `Mmm dd hh:mm:ss`, with a one-digit or padded day, an optional year before the month or before or after the
+/// time, an optional fraction, and an optional zone: `UTC` or `GMT`, or another well-known name before a colon
+/// (Cisco), since a bare word there is the host. A leading `*` or `.` (Cisco: clock not synchronised) and a
+/// weekday are passed over.
 pub(crate) fn bsd(line: &str, received: Timestamp) -> Option<(Timestamp, &str)> {
     let mut at = Digits(line.as_bytes());
     if matches!(at.0.first(), Some(b'*' | b'.')) {
         at.0 = &at.0[1..];
     }
+    if let Some((day, b' ')) =
+        at.0.get(..4)
+            .and_then(|word| Some((word.get(..3)?, *word.get(3)?)))
+        && WEEKDAYS.iter().any(|known| known.eq_ignore_ascii_case(day))
+    {
+        at.0 = &at.0[4..];
+    }
+    let mut year = at.year();
     let name = at.0.get(..3)?;
     let month = MONTHS.iter().position(|m| m.eq_ignore_ascii_case(name))? + 1;
     at.0 = &at.0[3..];
     at.spaces()?;
     let day = at.number(1, 2)?;
     at.spaces()?;
-    let mut year = at.year();
+    if year.is_none() {
+        year = at.year();
+    }
     let time = at.time()?;
     if year.is_none() && at.0.first() == Some(&b' ') {
         let mut ahead = Digits(&at.0[1..]);
@@ -54,11 +96,15 @@ pub(crate) fn bsd(line: &str, received: Timestamp) -> Option<(Timestamp, &str)> 
             at.0 = ahead.0;
         }
     }
+    let hours = at.zone_name();
     let (month, day) = (i8::try_from(month).ok()?, narrow(day)?);
     let timestamp = match year {
         Some(year) => in_year(year, month, day, time)?,
         None => nearest(month, day, time, received)?,
     };
+    let timestamp = timestamp
+        .checked_sub(SignedDuration::from_hours(hours.into()))
+        .ok()?;
     Some((timestamp, &line[line.len() - at.0.len()..]))
 }
 
@@ -127,7 +173,8 @@ impl Digits<'_> {
     fn year_then_end(&mut self) -> Option<i16> {
         let year = self.number(4, 4)?;
         let plausible = (1970..=2200).contains(&year);
-        let ends = matches!(self.0.first(), None | Some(b' ' | b':'));
+        // `2001:db8::1` is a host.
+        let ends = matches!(self.0, [] | [b' ', ..] | [b':'] | [b':', b' ', ..]);
         (plausible && ends).then(|| i16::try_from(year).ok()).flatten()
     }
 
@@ -150,6 +197,32 @@ impl Digits<'_> {
             }
         }
         Time::new(narrow(hour)?, narrow(minute)?, narrow(second)?, nanos).ok()
+    }
+
+    /// ` UTC` after the time, or ` CET` before a colon: the hours east of Greenwich. Zero when there is none.
+    fn zone_name(&mut self) -> i32 {
+        let Some(after) = self.0.strip_prefix(b" ") else {
+            return 0;
+        };
+        let length = after
+            .iter()
+            .take(5)
+            .take_while(|b| b.is_ascii_uppercase())
+            .count();
+        let (word, rest) = after.split_at(length);
+        let Some((_, hours)) = ZONES.iter().find(|(name, _)| *name == word) else {
+            return 0;
+        };
+        let ends = match rest.first() {
+            Some(b':') => true,
+            None | Some(b' ') => *hours == 0,
+            _ => false,
+        };
+        if !ends {
+            return 0;
+        }
+        self.0 = rest;
+        *hours
     }
 
     fn zone(&mut self) -> Option<Offset> {
@@ -196,6 +269,7 @@ mod tests {
             ),
             ("2026-11-24T09:46:51-0530 x", "2026-11-24T15:16:51Z"),
             ("2026-12-31T23:59:60Z x", "2026-12-31T23:59:59Z"),
+            ("2026/11/24 09:46:51 x", "2026-11-24T09:46:51Z"),
         ] {
             let (timestamp, rest) = iso(line).unwrap();
             assert_eq!((timestamp, rest), (at(expected), " x"), "{line}");
@@ -239,9 +313,17 @@ mod tests {
             ("Nov 24 2019 09:46:51 x", "2019-11-24T09:46:51Z"),
             ("Nov 24 09:46:51 2019 x", "2019-11-24T09:46:51Z"),
             ("*Nov 24 09:46:51 x", "2026-11-24T09:46:51Z"),
+            ("2026 Nov 24 09:46:51 x", "2026-11-24T09:46:51Z"),
+            ("Tue Nov 24 09:46:51 2026 x", "2026-11-24T09:46:51Z"),
+            ("Nov 24 2026 09:46:51.123 UTC x", "2026-11-24T09:46:51.123Z"),
         ] {
             assert_eq!(bsd(line, now).unwrap(), (at(expected), " x"), "{line}");
         }
         assert_eq!(bsd("Nov 31 09:46:51 x", now), None);
+        let (time, rest) = bsd("Nov 24 09:46:51 EST: x", now).unwrap();
+        assert_eq!((time, rest), (at("2026-11-24T14:46:51Z"), ": x"));
+        // A word that is no zone, or might as well be a host, is the host.
+        assert_eq!(bsd("Nov 24 09:46:51 EST x", now).unwrap().1, " EST x");
+        assert_eq!(bsd("Nov 24 09:46:51 WEB: x", now).unwrap().1, " WEB: x");
     }
 }

@@ -24,6 +24,9 @@ impl Message<'_> {
             let _ = write!(out, "<{}>", priority.value());
         }
         let header = out.len();
+        if let Some(sequence) = self.sequence {
+            let _ = write!(out, "{sequence}: ");
+        }
         if let Some(timestamp) = self.timestamp {
             let _ = write!(out, "{timestamp} ");
         }

@@ -39,6 +39,11 @@ fn newline_and_octet_counting_mix_on_one_connection() {
 }
 
 #[test]
+fn a_zero_byte_ends_a_frame_as_a_newline_does() {
+    assert_eq!(texts("<1>a\0<2>b\0\n<3>c\n\0"), ["<1>a", "<2>b", "<3>c"]);
+}
+
+#[test]
 fn a_line_that_starts_with_a_number_is_a_line() {
     assert_eq!(
         texts("12 monkeys\n2026-11-24 x\n007 <x\n"),
@@ -89,6 +94,7 @@ fn stream() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
         Just("\n".to_owned()),
         Just("\r\n".to_owned()),
+        Just("\0".to_owned()),
         Just(" <".to_owned()),
         Just("<34>".to_owned()),
         Just("12 <34>".to_owned()),

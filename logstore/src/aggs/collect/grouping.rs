@@ -40,6 +40,15 @@ pub struct Found {
     pub bucket: Bucket,
 }
 
+/// What was left out of a parent's bucket.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct LeftOut {
+    /// Documents of all buckets that were left out.
+    pub documents: u64,
+    /// Documents of the largest of them.
+    pub largest: u64,
+}
+
 enum Table {
     /// `width` slots for each parent, in a row.
     Dense { width: u64, entries: Vec<u32> },
@@ -48,10 +57,18 @@ enum Table {
 }
 
 /// A multiplying hash with a random seed: keys are short, and nobody outside knows the seed.
-#[derive(Clone)]
-struct Seed(u64);
+#[derive(Debug, Clone)]
+pub struct Seed(u64);
 
-struct Mix(u64);
+/// A hash in the making.
+#[derive(Debug)]
+pub struct Mix(u64);
+
+impl Default for Seed {
+    fn default() -> Self {
+        Self(RandomState::new().hash_one(0_u8))
+    }
+}
 
 impl BuildHasher for Seed {
     type Hasher = Mix;
@@ -65,9 +82,15 @@ impl Hasher for Mix {
         self.0
     }
     fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u64(u64::from(*byte));
+        let (words, rest) = bytes.as_chunks::<8>();
+        for word in words {
+            self.write_u64(u64::from_le_bytes(*word));
         }
+        let mut last = [0; 8];
+        for (to, from) in last.iter_mut().zip(rest) {
+            *to = *from;
+        }
+        self.write_u64(u64::from_le_bytes(last) ^ (bytes.len() as u64) << 56);
     }
     fn write_u32(&mut self, value: u32) {
         self.write_u64(u64::from(value));
@@ -96,7 +119,7 @@ impl Table {
     }
 
     fn hashed() -> Self {
-        Self::Hashed(HashMap::with_hasher(Seed(RandomState::new().hash_one(0_u8))))
+        Self::Hashed(HashMap::default())
     }
 
     /// The entry of a slot, for reading and writing.
@@ -193,6 +216,44 @@ impl Grouping {
         self.ords.push(ord);
     }
 
+    /// Puts a whole block into buckets: `places` are those of the values in the block, `slots` the values.
+    pub fn add_all(&mut self, batch: Batch<'_>, places: &[u32], slots: &[u64]) {
+        if self.distinct {
+            for (place, slot) in places.iter().zip(slots) {
+                let at = *place as usize;
+                self.add(batch.ords[at], *slot, batch.docs[at], *place);
+            }
+            return;
+        }
+        let leaf = self.children.is_empty();
+        if !leaf {
+            self.docs.reserve(places.len());
+            self.ords.reserve(places.len());
+        }
+        // Neighbours are often alike, above all in time.
+        let (mut last_key, mut last_ord) = ((NONE, u64::MAX), NONE);
+        let identity = places.len() == batch.docs.len() && !self.distinct;
+        for (number, slot) in slots.iter().enumerate() {
+            let at = if identity { number } else { places[number] as usize };
+            let parent = batch.ords[at];
+            if last_key != (parent, *slot) {
+                last_key = (parent, *slot);
+                let entry = self.table.entry(parent, *slot);
+                if *entry == NONE {
+                    *entry = u32::try_from(self.keys.len()).unwrap_or(NONE - 1);
+                    self.keys.push((parent, *slot));
+                    self.counts.push(0);
+                }
+                last_ord = *entry;
+            }
+            self.counts[last_ord as usize] += 1;
+            if !leaf {
+                self.docs.push(batch.docs[at]);
+                self.ords.push(last_ord);
+            }
+        }
+    }
+
     /// Ends a block: hands it to the nodes below.
     pub fn finish(&mut self, batch: Batch<'_>) -> ApiResult<()> {
         self.charge(batch.guard)?;
@@ -213,16 +274,56 @@ impl Grouping {
 
     /// All buckets, in the order in which they were made.
     pub fn harvest(&mut self) -> ApiResult<Vec<Found>> {
-        let subs = self.children.harvest(self.keys.len())?;
-        Ok(self
-            .keys
-            .iter()
-            .zip(&self.counts)
-            .zip(subs)
-            .map(|(((parent, slot), count), subs)| Found {
-                parent: *parent as usize,
-                slot: *slot,
-                bucket: Bucket { count: *count, subs },
+        let all = 0..self.keys.len();
+        self.harvest_only(all)
+    }
+
+    /// For each of the parent's buckets the most frequent of its own, no more than `most`; and for each what
+    /// was left out.
+    pub fn harvest_most(&mut self, most: usize, parents: usize) -> ApiResult<(Vec<Found>, Vec<LeftOut>)> {
+        let mut left = vec![LeftOut::default(); parents];
+        if self.keys.len() <= most {
+            return Ok((self.harvest()?, left));
+        }
+        let mut by_parent: Vec<Vec<usize>> = vec![Vec::new(); parents];
+        for (number, (parent, _)) in self.keys.iter().enumerate() {
+            by_parent[*parent as usize].push(number);
+        }
+        let mut kept = Vec::new();
+        for (own, left) in by_parent.iter_mut().zip(&mut left) {
+            if own.len() > most {
+                // By slot where counts are alike, so that the choice does not depend on the order of documents.
+                own.select_nth_unstable_by_key(most, |number| {
+                    (std::cmp::Reverse(self.counts[*number]), self.keys[*number].1)
+                });
+                for number in own.drain(most..) {
+                    left.documents += self.counts[number];
+                    left.largest = left.largest.max(self.counts[number]);
+                }
+            }
+            kept.append(own);
+        }
+        Ok((self.harvest_only(kept)?, left))
+    }
+
+    fn harvest_only(&mut self, numbers: impl IntoIterator<Item = usize>) -> ApiResult<Vec<Found>> {
+        let mut subs = if self.children.is_empty() {
+            Vec::new()
+        } else {
+            self.children.harvest(self.keys.len())?
+        };
+        Ok(numbers
+            .into_iter()
+            .map(|number| {
+                let (parent, slot) = self.keys[number];
+                Found {
+                    parent: parent as usize,
+                    slot,
+                    bucket: Bucket {
+                        count: self.counts[number],
+                        subs: subs.get_mut(number).map(std::mem::take).unwrap_or_default(),
+                    },
+                }
             })
             .collect())
     }

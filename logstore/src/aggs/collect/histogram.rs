@@ -205,8 +205,8 @@ impl Node for HistogramNode {
         self.values.read(batch.docs, &mut self.block);
         self.grouping.start();
         let kind = self.values.kind();
-        for (place, raw) in self.block.at.iter().zip(&self.block.raw) {
-            let at = *place as usize;
+        // Values become slots in place.
+        for raw in &mut self.block.raw {
             let as_date = u64_to_i64(*raw);
             let slot = if self.last.0 <= as_date && as_date <= self.last.1 {
                 self.last.2
@@ -218,8 +218,9 @@ impl Node for HistogramNode {
                 }
                 slot
             };
-            self.grouping.add(batch.ords[at], slot, batch.docs[at], *place);
+            *raw = slot;
         }
+        self.grouping.add_all(batch, &self.block.at, &self.block.raw);
         self.grouping.finish(batch)
     }
 

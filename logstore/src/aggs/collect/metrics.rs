@@ -60,6 +60,7 @@ pub fn open(
         | MetricKind::Stats
         | MetricKind::ExtendedStats(_) => Box::new(StatsNode {
             values: bound.open_source(0, segment)?,
+            squares: matches!(metric.kind, MetricKind::ExtendedStats(_)),
             block: Block::default(),
             stats: Vec::new(),
         }),
@@ -78,6 +79,7 @@ fn grow<T: Clone>(all: &mut Vec<T>, batch: Batch<'_>, empty: &T) -> ApiResult<()
 
 struct StatsNode {
     values: Values,
+    squares: bool,
     block: Block,
     stats: Vec<Stats>,
 }
@@ -91,7 +93,12 @@ impl Node for StatsNode {
         self.values.read(batch.docs, &mut self.block);
         let kind = self.values.kind();
         for (place, raw) in self.block.at.iter().zip(&self.block.raw) {
-            self.stats[batch.ords[*place as usize] as usize].add(kind.number(*raw));
+            let stats = &mut self.stats[batch.ords[*place as usize] as usize];
+            if self.squares {
+                stats.add(kind.number(*raw));
+            } else {
+                stats.add_plain(kind.number(*raw));
+            }
         }
         Ok(())
     }

@@ -19,7 +19,7 @@ use crate::error::{ApiError, ApiResult};
 use crate::query::dsl::text;
 
 /// Most terms of one bucket that a segment hands on: below it counts are exact.
-const SEGMENT_TERMS: usize = 20_000;
+const SEGMENT_TERMS: usize = 10_000;
 
 /// Most empty buckets that `min_doc_count: 0` adds in a segment.
 const MOST_ZEROS: u64 = 500_000;
@@ -216,30 +216,6 @@ impl TermsNode {
             raw
         }
     }
-
-    fn keep_most(&self, found: Vec<Found>, parents: usize) -> (Vec<Found>, Vec<(u64, u64)>) {
-        let mut left = vec![(0, 0); parents];
-        let Some(most) = self.most.filter(|most| found.len() > *most) else {
-            return (found, left);
-        };
-        let mut by_parent: Vec<Vec<Found>> = (0..parents).map(|_| Vec::new()).collect();
-        for one in found {
-            by_parent[one.parent].push(one);
-        }
-        let mut kept = Vec::new();
-        for (parent, mut own) in by_parent.into_iter().enumerate() {
-            if own.len() > most {
-                own.select_nth_unstable_by(most, |a, b| b.bucket.count.cmp(&a.bucket.count));
-                let dropped = own.split_off(most);
-                left[parent] = (
-                    dropped.iter().map(|one| one.bucket.count).sum(),
-                    dropped.iter().map(|one| one.bucket.count).max().unwrap_or(0),
-                );
-            }
-            kept.extend(own);
-        }
-        (kept, left)
-    }
 }
 
 impl Node for TermsNode {
@@ -249,26 +225,34 @@ impl Node for TermsNode {
         }
         self.values.read(batch.docs, &mut self.block);
         self.grouping.start();
-        let words = !self.values.kind().is_number();
-        let behind = self.values.words();
-        for (place, raw) in self.block.at.iter().zip(&self.block.raw) {
-            if !self.allowed.has(*raw) {
-                continue;
+        // Values become slots in place; unwanted ones go.
+        if !matches!(self.allowed, Allowed::All) {
+            let mut kept = 0;
+            for number in 0..self.block.raw.len() {
+                let raw = self.block.raw[number];
+                if self.allowed.has(raw) {
+                    self.block.raw[kept] = raw;
+                    self.block.at[kept] = self.block.at[number];
+                    kept += 1;
+                }
             }
-            let slot = if words && *raw == MISSING_ORD {
-                behind
-            } else {
-                *raw
-            };
-            let at = *place as usize;
-            self.grouping.add(batch.ords[at], slot, batch.docs[at], *place);
+            self.block.raw.truncate(kept);
+            self.block.at.truncate(kept);
         }
+        if !self.values.kind().is_number() && self.values.has_missing() {
+            let behind = self.values.words();
+            for raw in self.block.raw.iter_mut().filter(|raw| **raw == MISSING_ORD) {
+                *raw = behind;
+            }
+        }
+        self.grouping.add_all(batch, &self.block.at, &self.block.raw);
         self.grouping.finish(batch)
     }
 
     fn harvest(&mut self, parents: usize) -> ApiResult<Vec<Partial>> {
-        let found = self.grouping.harvest()?;
-        let (mut found, left) = self.keep_most(found, parents);
+        let (mut found, left) = self
+            .grouping
+            .harvest_most(self.most.unwrap_or(usize::MAX), parents)?;
         if self.zeros && !self.values.kind().is_number() {
             let mut seen: HashSet<(usize, u64)> = HashSet::with_capacity(found.len());
             seen.extend(found.iter().map(|one| (one.parent, one.slot)));
@@ -296,9 +280,9 @@ impl Node for TermsNode {
         }
         let mut out: Vec<Buckets> = left
             .into_iter()
-            .map(|(other, error)| Buckets {
-                other,
-                error,
+            .map(|left| Buckets {
+                other: left.documents,
+                error: left.largest,
                 ..Buckets::default()
             })
             .collect();

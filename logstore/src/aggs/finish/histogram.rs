@@ -30,7 +30,7 @@ impl Finish<'_> {
     pub(super) fn histogram(&self, one: One<'_>, partial: Option<Partial>) -> ApiResult<Multi> {
         let found = match partial {
             Some(Partial::Buckets(buckets)) => buckets.map,
-            _ => std::collections::HashMap::new(),
+            _ => std::collections::HashMap::default(),
         };
         let mut list: Vec<(u64, Bucket)> = found
             .into_iter()

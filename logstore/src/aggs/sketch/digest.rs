@@ -73,13 +73,19 @@ impl Digest {
         if self.waiting.is_empty() {
             return;
         }
-        self.centroids.append(&mut self.waiting);
-        self.centroids.sort_by(|(a, _), (b, _)| a.total_cmp(b));
-        let total = self.weight();
-        let (mut merged, mut before) = (Vec::with_capacity(self.centroids.len().min(1024)), 0.0);
-        let mut all = self.centroids.drain(..);
-        let Some(mut last) = all.next() else { return };
-        for (mean, weight) in all {
+        self.waiting.sort_unstable_by(|(a, _), (b, _)| a.total_cmp(b));
+        let total = self.weight() + self.waiting.iter().map(|(_, weight)| weight).sum::<f64>();
+        let (mut merged, mut before) = (Vec::with_capacity(self.centroids.len() + 64), 0.0);
+        // Both lists are sorted, and only the new one had to be.
+        let mut old = self.centroids.drain(..).peekable();
+        let mut new = self.waiting.drain(..).peekable();
+        let mut next = || match (old.peek(), new.peek()) {
+            (Some((a, _)), Some((b, _))) if a <= b => old.next(),
+            (Some(_), None) => old.next(),
+            _ => new.next(),
+        };
+        let Some(mut last) = next() else { return };
+        while let Some((mean, weight)) = next() {
             let together = last.1 + weight;
             let q = (before + together / 2.0) / total;
             if together <= 4.0 * total * q * (1.0 - q) / self.compression {
@@ -91,6 +97,7 @@ impl Digest {
             }
         }
         merged.push(last);
+        drop((old, new));
         self.centroids = merged;
     }
 

@@ -73,11 +73,17 @@ impl Stats {
     /// Adds a value.
     #[inline]
     pub fn add(&mut self, value: f64) {
+        self.add_plain(value);
+        self.squares.add(value * value);
+    }
+
+    /// Adds a value where nobody asks for the sum of squares.
+    #[inline]
+    pub fn add_plain(&mut self, value: f64) {
         self.count += 1;
         self.sum.add(value);
-        self.min = self.min.min(value);
-        self.max = self.max.max(value);
-        self.squares.add(value * value);
+        self.min = if value < self.min { value } else { self.min };
+        self.max = if value > self.max { value } else { self.max };
     }
 
     /// Adds all values of another.

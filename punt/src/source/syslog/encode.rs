@@ -2,22 +2,19 @@
 
 use std::borrow::Cow;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use punt_syslog::Message;
 
-use crate::event::{Batch, Document, pipeline_error, write_number};
+use crate::event::{Batch, Document, pipeline_error};
 use crate::meter::{Count, Meter};
+use crate::source::ids::Ids;
 
 /// Makes events of frames. Shared by all connections of a source.
 #[derive(Debug)]
 pub(crate) struct Encoder {
-    /// The part of the record id that is this run of this source: nothing on the wire names a message, so its
-    /// id is given here, once, before it enters any buffer.
-    run: String,
-    next: AtomicU64,
+    ids: Ids,
     max_clock_skew: Duration,
 }
 
@@ -50,11 +47,8 @@ impl Tally {
 
 impl Encoder {
     pub(crate) fn new(max_clock_skew: Duration) -> Self {
-        let started = Timestamp::now().as_millisecond();
-        let random: u32 = rand::random();
         Self {
-            run: format!("net/{started:x}{random:08x}/"),
-            next: AtomicU64::new(0),
+            ids: Ids::new(),
             max_clock_skew,
         }
     }
@@ -71,11 +65,8 @@ impl Encoder {
     ) {
         tally.received += 1;
         tally.bytes += frame.len() as u64;
-        let number = self.next.fetch_add(1, Relaxed);
-        let id = |out: &mut Vec<u8>| {
-            out.extend_from_slice(self.run.as_bytes());
-            write_number(out, number);
-        };
+        let number = self.ids.next();
+        let id = |out: &mut Vec<u8>| self.ids.write(number, out);
         // The check alone is much faster than the search for what to replace.
         let text = match str::from_utf8(frame) {
             Ok(text) => Cow::Borrowed(text),
@@ -141,6 +132,9 @@ fn write(out: &mut Vec<u8>, message: &Message<'_>, timestamp: Timestamp, peer: &
         document.number("log.syslog.severity.code", priority.severity().code().into());
         document.text("log.syslog.severity.name", priority.severity().name());
     }
+    if let Some(sequence) = message.sequence {
+        document.number("event.sequence", sequence);
+    }
     if let Some(msgid) = message.msgid {
         document.text("log.syslog.msgid", msgid);
     }
@@ -161,7 +155,7 @@ fn write(out: &mut Vec<u8>, message: &Message<'_>, timestamp: Timestamp, peer: &
 }
 
 /// The level words of our own records, so that one search finds both.
-fn level(severity: u8) -> &'static str {
+pub(crate) fn level(severity: u8) -> &'static str {
     match severity {
         0..=2 => "critical",
         3 => "error",

@@ -7,6 +7,6 @@ mod encode;
 mod tcp;
 mod udp;
 
-pub(crate) use encode::Encoder;
+pub(crate) use encode::{Encoder, level};
 pub(crate) use tcp::Tcp;
 pub(crate) use udp::{Udp, bind};

@@ -1,10 +1,10 @@
 //! Cuts Lucene syntax into tokens.
 
-use super::Flavor;
+use crate::node::Flavor;
 
 /// A token.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Token {
+pub(crate) enum Token {
     /// `(`
     Open,
     /// `)`
@@ -54,7 +54,7 @@ pub enum Token {
 }
 
 /// Cuts a text; an error says at which character.
-pub fn lex(text: &str, flavor: Flavor) -> Result<Vec<Token>, String> {
+pub(crate) fn lex(text: &str, flavor: Flavor) -> Result<Vec<Token>, String> {
     let chars: Vec<char> = text.chars().collect();
     let mut lexer = Lexer {
         chars: &chars,

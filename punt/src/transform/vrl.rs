@@ -1,0 +1,108 @@
+//! Programs in VRL, Vector's language, for what the other transforms do not cover.
+//!
+//! A program sees the event nested, `.service.name`, as it would in Vector; it is written back with dotted fields.
+
+use std::collections::BTreeMap;
+
+use vrl::compiler::runtime::{Runtime, Terminate};
+use vrl::compiler::{TargetValue, TimeZone};
+use vrl::diagnostic::Formatter;
+use vrl::value::{KeyString, Secrets, Value};
+
+use super::{Draft, Outcome, Scratch, Transform};
+use crate::config::VrlConfig;
+use crate::meter::Count;
+
+/// The transform: a compiled program.
+pub(crate) struct Program(vrl::compiler::Program);
+
+// === impl Program ===
+
+impl Program {
+    /// Compiles it. The error is VRL's own diagnosis, with the place in the program.
+    pub(crate) fn new(config: &VrlConfig) -> Result<Self, String> {
+        let source = match (&config.source, &config.file) {
+            (Some(source), None) => source.clone(),
+            (None, Some(file)) => std::fs::read_to_string(file)
+                .map_err(|error| format!("cannot read the program {}: {error}", file.display()))?,
+            _ => return Err("one of source and file must be given".to_owned()),
+        };
+        match vrl::compiler::compile(&source, &vrl::stdlib::all()) {
+            Ok(compiled) => Ok(Self(compiled.program)),
+            Err(diagnostics) => Err(format!(
+                "the program cannot be compiled\n{}",
+                Formatter::new(&source, diagnostics)
+            )),
+        }
+    }
+}
+
+// === impl Transform ===
+
+impl Transform for Program {
+    fn apply(&self, draft: &mut Draft, _: &mut Scratch) -> Outcome {
+        let mut document = Vec::new();
+        draft.write(&mut document);
+        let event: Value = match serde_json::from_slice::<serde_json::Value>(&document) {
+            Ok(event) => nested(Value::from(event)),
+            Err(error) => return Outcome::Failed(format!("the event cannot be read: {error}")),
+        };
+        let mut target = TargetValue {
+            value: event,
+            metadata: Value::Object(BTreeMap::new()),
+            secrets: Secrets::default(),
+        };
+        match Runtime::default().resolve(&mut target, &self.0, &TimeZone::default()) {
+            Ok(_) => {}
+            Err(Terminate::Abort(_)) => return Outcome::Drop(Count::DroppedFailed),
+            Err(Terminate::Error(error)) => return Outcome::Failed(error.to_string()),
+        }
+        let body = match serde_json::to_vec(&target.value) {
+            Ok(body) if body.first() == Some(&b'{') => body,
+            _ => return Outcome::Failed("the program left no object".to_owned()),
+        };
+        let mark = draft.mark();
+        draft.clear();
+        match draft.merge(&body, None, usize::MAX, true) {
+            Ok(()) => Outcome::Pass,
+            Err(error) => {
+                draft.back_to(mark);
+                Outcome::Failed(error.to_string())
+            }
+        }
+    }
+}
+
+/// Dotted keys as objects. Where a name is a value and an object both, the dotted key stays.
+fn nested(event: Value) -> Value {
+    let Value::Object(flat) = event else { return event };
+    let mut root = BTreeMap::new();
+    for (key, value) in flat {
+        if let Err(value) = insert(&mut root, key.as_str(), value) {
+            root.insert(key, value);
+        }
+    }
+    Value::Object(root)
+}
+
+fn insert(object: &mut BTreeMap<KeyString, Value>, path: &str, value: Value) -> Result<(), Value> {
+    let Some((head, rest)) = path.split_once('.') else {
+        return match object.get_mut(path) {
+            None => {
+                object.insert(path.into(), value);
+                Ok(())
+            }
+            Some(_) => Err(value),
+        };
+    };
+    if head.is_empty() || rest.is_empty() {
+        return Err(value);
+    }
+    let inner = object
+        .entry(head.into())
+        .or_insert_with(|| Value::Object(BTreeMap::new()));
+    match inner {
+        Value::Object(inner) => insert(inner, rest, value),
+        _ => Err(value),
+    }
+}

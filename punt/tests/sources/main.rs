@@ -1,0 +1,20 @@
+//! The sources of the real `punt`, over real sockets and files, up to an engine.
+
+mod http;
+mod http_client;
+mod law;
+
+#[path = "../shipping/engine.rs"]
+#[allow(
+    dead_code,
+    reason = "shared with the other test binaries, each of which uses a part"
+)]
+mod engine;
+#[path = "../shipping/process.rs"]
+#[allow(
+    dead_code,
+    reason = "shared with the other test binaries, each of which uses a part"
+)]
+mod process;
+#[path = "../shipping/wait.rs"]
+mod wait;

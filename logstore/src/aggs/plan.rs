@@ -115,7 +115,7 @@ fn one(agg: &Agg, scene: Scene<'_>) -> ApiResult<Plan> {
         AggKind::RareTerms(terms) => plan.sources.push(get(&terms.source, Want::Any)?),
         AggKind::Missing(source) => plan.sources.push(get(source, Want::Any)?),
         AggKind::DateHistogram(histogram) => {
-            let source = as_dates(get(&histogram.source, Want::Date)?, &histogram.source);
+            let source = get(&histogram.source, Want::Date)?;
             let zone = &histogram.rounding.zone;
             let read = |bounds: &Option<(Value, Value)>| {
                 dates(bounds.as_ref(), &histogram.source, &source, zone, scene.now)
@@ -127,7 +127,7 @@ fn one(agg: &Agg, scene: Scene<'_>) -> ApiResult<Plan> {
             plan.sources.push(source);
         }
         AggKind::AutoDates(histogram) => {
-            let source = as_dates(get(&histogram.source, Want::Date)?, &histogram.source);
+            let source = get(&histogram.source, Want::Date)?;
             let span = match &source.field {
                 Some(field) => span::of(field, scene.query, scene.views, scene.now)?,
                 None => None,
@@ -159,11 +159,7 @@ fn one(agg: &Agg, scene: Scene<'_>) -> ApiResult<Plan> {
                     ),
                     SourceKind::Dates(rounding) => (Want::Date, Some(Cut::Dates(rounding.clone()))),
                 };
-                let mut resolved = get(&source.source, want)?;
-                if want == Want::Date {
-                    resolved = as_dates(resolved, &source.source);
-                }
-                plan.sources.push(resolved);
+                plan.sources.push(get(&source.source, want)?);
                 plan.cuts.push(cut);
             }
         }
@@ -300,7 +296,7 @@ fn plan_ranges(agg: &Agg, ranges: &Ranges, scene: Scene<'_>, plan: &mut Plan) ->
         let zone = ranges.source.zone.clone().unwrap_or(Zone::UTC);
         let bound = |value: &Option<Value>, open: f64| -> ApiResult<f64> {
             let Some(value) = value else { return Ok(open) };
-            if ranges.kind == RangeKind::Date {
+            if ranges.kind == RangeKind::Date || source.kind == Type::Date {
                 #[expect(clippy::cast_precision_loss, reason = "dates are far below 2^53 milliseconds")]
                 return date(value, &formats, &zone, scene.now).map(|at| at as f64);
             }

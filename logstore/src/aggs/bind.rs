@@ -13,7 +13,7 @@ use crate::error::{ApiError, ApiResult};
 use crate::mapping::Mapping;
 use crate::query::Lowering;
 use crate::search::sort::{By, SortKey};
-use crate::search::top::TopHits;
+use crate::search::top::{Key, TopHits};
 
 /// One aggregation in one index.
 pub struct Bound<'a> {
@@ -78,10 +78,13 @@ impl<'a> Bound<'a> {
         };
         let top = match &agg.kind {
             AggKind::Metric(metric) => match &metric.kind {
-                MetricKind::TopHits(request) => {
-                    Some(top(&request.sort, request.from + request.size, lowering.mapping)?)
-                }
-                MetricKind::TopMetrics { sort, size, .. } => Some(top(sort, *size, lowering.mapping)?),
+                MetricKind::TopHits(request) => Some(top(
+                    &request.sort,
+                    request.from + request.size,
+                    lowering.mapping,
+                    index,
+                )?),
+                MetricKind::TopMetrics { sort, size, .. } => Some(top(sort, *size, lowering.mapping, index)?),
                 _ => None,
             },
             _ => None,
@@ -113,13 +116,7 @@ impl<'a> Bound<'a> {
 /// The order of hits: without a sort the best score first.
 pub fn keys(sort: &[SortKey]) -> Vec<SortKey> {
     if sort.is_empty() {
-        return vec![SortKey {
-            by: By::Score,
-            descending: true,
-            missing_first: false,
-            unmapped_type: None,
-            format: None,
-        }];
+        return vec![SortKey::new(By::Score)];
     }
     sort.to_vec()
 }
@@ -141,19 +138,27 @@ pub fn needs_scores(aggs: &[Agg]) -> bool {
     })
 }
 
-fn top(sort: &[SortKey], limit: usize, mapping: &Mapping) -> ApiResult<Arc<TopHits>> {
+fn top(sort: &[SortKey], limit: usize, mapping: &Mapping, place: usize) -> ApiResult<Arc<TopHits>> {
     let keys = keys(sort)
         .into_iter()
         .map(|key| {
-            let column = key.column(mapping)?;
-            Ok((key, column))
+            let field = match &key.by {
+                By::Field(name) => mapping.get(name),
+                _ => None,
+            };
+            let column = key.column(mapping, place)?;
+            Ok(Key {
+                missing: key.missing(&column, field.map(|field| &**field))?,
+                column,
+                key,
+            })
         })
         .collect::<ApiResult<Vec<_>>>()?;
     Ok(Arc::new(TopHits {
-        scores: keys.iter().any(|(key, _)| key.by == By::Score),
+        scores: keys.iter().any(|key| key.key.by == By::Score),
         keys: Arc::new(keys),
         after: None,
         limit,
-        min_score: None,
+        group: None,
     }))
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::collect::address;
 use super::partial::Merging;
-use super::request::{Agg, AggKind, MetricKind, RangeKind, Ranges, Source, SourceKind};
+use super::request::{Agg, AggKind, MetricKind, RangeKind, Ranges, Source, SourceKind, order};
 use super::show::float_text;
 use super::values::{Resolved, Type, Want, date, formats, resolve};
 use super::{View, auto, span};
@@ -108,6 +108,7 @@ fn one(agg: &Agg, scene: Scene<'_>) -> ApiResult<Plan> {
     };
     match &agg.kind {
         AggKind::Terms(terms) | AggKind::MultiTerms(terms) => {
+            order::check(&terms.order, &agg.subs)?;
             for terms in &terms.sources {
                 plan.sources.push(get(&terms.source, Want::Any)?);
             }
@@ -115,6 +116,7 @@ fn one(agg: &Agg, scene: Scene<'_>) -> ApiResult<Plan> {
         AggKind::RareTerms(terms) => plan.sources.push(get(&terms.source, Want::Any)?),
         AggKind::Missing(source) => plan.sources.push(get(source, Want::Any)?),
         AggKind::DateHistogram(histogram) => {
+            order::check(&histogram.order, &agg.subs)?;
             let source = get(&histogram.source, Want::Date)?;
             let zone = &histogram.rounding.zone;
             let read = |bounds: &Option<(Value, Value)>| {
@@ -136,6 +138,7 @@ fn one(agg: &Agg, scene: Scene<'_>) -> ApiResult<Plan> {
             plan.sources.push(source);
         }
         AggKind::Histogram(histogram) => {
+            order::check(&histogram.order, &agg.subs)?;
             plan.extended = histogram.extended_bounds.map(finite);
             plan.hard = histogram.hard_bounds.map(finite);
             check(&plan, &agg.name)?;

@@ -82,14 +82,14 @@ impl Best {
 
     /// For each of the parent's buckets how many documents it has, and the best.
     fn harvest(&mut self, parents: usize) -> Vec<(u64, Vec<Candidate>)> {
-        let keys: Vec<&SortKey> = self.collector.keys.iter().map(|(key, _)| key).collect();
+        let keys: Vec<&SortKey> = self.collector.keys.iter().map(|key| &key.key).collect();
         self.tops.resize_with(parents, || None);
         self.counts.resize(parents, 0);
         self.counts
             .drain(..)
             .zip(self.tops.drain(..))
             .map(|(count, top)| {
-                let mut best = top.map(SegmentCollector::harvest).unwrap_or_default();
+                let mut best = top.map(|top| top.harvest().hits).unwrap_or_default();
                 best.sort_by(|a, b| compare(&keys, a, b));
                 (count, best)
             })

@@ -325,14 +325,6 @@ fn parse_one(name: &str, spec: &Value, depth: usize, left: &mut usize) -> ApiRes
             "[composite] aggregation cannot be used with a parent aggregation",
         ));
     }
-    if let AggKind::Terms(Terms { order, .. }) | AggKind::MultiTerms(Terms { order, .. }) = &kind {
-        order::check(order, &subs)?;
-    }
-    if let AggKind::DateHistogram(DateHistogram { order, .. }) | AggKind::Histogram(Histogram { order, .. }) =
-        &kind
-    {
-        order::check(order, &subs)?;
-    }
     Ok(Agg {
         name: name.to_owned(),
         type_name,
@@ -428,10 +420,6 @@ mod tests {
             (
                 json!({"a": {"terms": {"field": "f", "size": 0}}}),
                 "[size] must be greater than 0",
-            ),
-            (
-                json!({"a": {"terms": {"field": "f", "order": {"x": "asc"}}}}),
-                "[x]",
             ),
             (
                 json!({"a": {"date_histogram": {"field": "f", "fixed_interval": "1M"}}}),

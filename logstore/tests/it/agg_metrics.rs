@@ -56,6 +56,13 @@ async fn top_hits_are_the_best_documents_of_each_bucket() {
     assert_eq!((&hit["_index"], &hit["_id"]), (&json!("shop-a"), &json!("3")));
     assert_eq!(hit["_source"], json!({"kind": "hat"}));
     assert_eq!(hit["fields"], json!({"at": ["2026-02"]}));
+    let single = json!({"size": 0, "aggs": {"a": {"top_hits": {"size": 2, "sort": [{"price": "desc"}], "_source": false}}}});
+    let answer = server.search("shop-a", single).await;
+    let sorted = &answer["aggregations"]["a"]["hits"]["hits"];
+    assert_eq!(
+        (&sorted[0]["sort"], &sorted[1]["sort"]),
+        (&json!([30]), &json!([20]))
+    );
     let scored = json!({"size": 0, "query": {"match": {"text": "hat"}}, "aggs": {"best": {"top_hits": {}}}});
     let answer = server.search("shop-*", scored).await;
     let hits = &answer["aggregations"]["best"]["hits"];
@@ -152,6 +159,12 @@ async fn parent_pipelines_add_to_each_bucket() {
             "{pipeline}"
         );
     }
+    let keyed = json!({"size": 0, "aggs": {"k": {"terms": {"field": "k"}, "aggs": {
+        "d": {"filters": {"filters": {"big": {"range": {"v": {"gte": 25}}}}}},
+        "p": {"bucket_script": {"buckets_path": {"b": "d['big']>_count", "n": "d._bucket_count"}, "script": "params.b * 10 + params.n"}},
+    }}}});
+    let answer = server.search("sales", keyed).await;
+    assert_eq!(answer["aggregations"]["k"]["buckets"][0]["p"]["value"], 11.0);
     let units = json!({"size": 0, "aggs": {"d": {"date_histogram": {"field": "at", "calendar_interval": "day", "min_doc_count": 1}, "aggs": {
         "s": {"sum": {"field": "v"}}, "p": {"derivative": {"buckets_path": "s", "unit": "day"}},
         "q": {"derivative": {"buckets_path": "p"}}, "top": {"bucket_sort": {"sort": [{"s": {"order": "desc"}}], "size": 2}},

@@ -14,6 +14,7 @@ mod durability;
 mod indices;
 mod process;
 mod queries;
+mod recovery;
 mod server;
 mod types;
 mod types_text;

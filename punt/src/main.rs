@@ -3,6 +3,7 @@
 //! This file is the command line; each command is a file in `cmd`. The stages are folders of their names.
 
 mod admin;
+mod alert;
 mod buffer;
 mod checkpoint;
 mod cmd;

@@ -29,6 +29,10 @@ pub(crate) enum Count {
     Resyncs,
     /// Events whose sender's clock is far off; they are indexed by the time of receipt.
     ClockSkewed,
+    /// Events with bytes that are not UTF-8; they are kept as they came, in base64, beside the readable text.
+    NotUtf8,
+    /// Datagrams that the kernel dropped because punt did not read them in time. They are not among the received.
+    KernelDropped,
     /// Connections that were accepted.
     Connections,
     /// Of these: connections whose TLS handshake failed.
@@ -40,6 +44,8 @@ pub(crate) enum Count {
     Refused,
     /// Events that went on, of those that a transform worked on.
     Emitted,
+    /// Messages of an alert.
+    Fired,
     /// Events that were in the buffer at start.
     Restored,
     /// Events that entered the buffer.
@@ -58,6 +64,8 @@ pub(crate) enum Count {
     Requests,
     /// Bulk requests that failed as a whole.
     FailedRequests,
+    /// Lost: the source is over its rate (`when_limited = "drop"`).
+    DroppedRateLimited,
     /// Dropped by the transform `drop`.
     DroppedCondition,
     /// Dropped by the transform `sample`.
@@ -68,6 +76,10 @@ pub(crate) enum Count {
     DroppedDuplicate,
     /// Dropped by a transform that failed on it, as `on_failure` says, or by a program's `abort`.
     DroppedFailed,
+    /// A message of an alert that found no room in the action's queue. No event is lost.
+    DroppedQueueFull,
+    /// A message of an alert that could not be sent. No event is lost.
+    DroppedUnsent,
     /// Lost: no route matched.
     DroppedNoRoute,
     /// Lost: the buffer was full (`when_full = "drop_newest"`).
@@ -88,11 +100,14 @@ const ALL: &[(Count, &str)] = &[
     (Count::Truncated, "truncated"),
     (Count::Resyncs, "resyncs"),
     (Count::ClockSkewed, "clock_skewed"),
+    (Count::NotUtf8, "not_utf8"),
+    (Count::KernelDropped, "kernel_dropped"),
     (Count::Connections, "connections"),
     (Count::FailedHandshakes, "failed_handshakes"),
     (Count::HttpRequests, "http_requests"),
     (Count::Refused, "refused"),
     (Count::Emitted, "emitted"),
+    (Count::Fired, "fired"),
     (Count::Restored, "restored"),
     (Count::Buffered, "buffered"),
     (Count::Sent, "sent"),
@@ -105,11 +120,14 @@ const ALL: &[(Count, &str)] = &[
 ];
 
 const DROPPED: &[(Count, &str)] = &[
+    (Count::DroppedRateLimited, "rate_limited"),
     (Count::DroppedCondition, "condition"),
     (Count::DroppedSampled, "sampled"),
     (Count::DroppedThrottled, "throttled"),
     (Count::DroppedDuplicate, "duplicate"),
     (Count::DroppedFailed, "failed"),
+    (Count::DroppedQueueFull, "queue_full"),
+    (Count::DroppedUnsent, "unsent"),
     (Count::DroppedNoRoute, "no_route"),
     (Count::DroppedBufferFull, "buffer_full"),
     (Count::DroppedAtStop, "stopped"),
@@ -192,7 +210,7 @@ impl Meter {
                 | Count::DroppedFailed
         );
         match self.kind {
-            Kind::Source => of_source || count == Count::DroppedAtStop,
+            Kind::Source => of_source || matches!(count, Count::DroppedAtStop | Count::DroppedRateLimited),
             Kind::Transform => {
                 of_transform
                     || matches!(
@@ -205,9 +223,30 @@ impl Meter {
                             | Count::DroppedDeadLetterFull
                     )
             }
+            Kind::Alert => matches!(count, Count::Received | Count::Fired | Count::DroppedQueueFull),
+            Kind::Action => matches!(
+                count,
+                Count::Received
+                    | Count::Failed
+                    | Count::Acknowledged
+                    | Count::Retried
+                    | Count::Requests
+                    | Count::FailedRequests
+                    | Count::DroppedUnsent
+            ),
             Kind::Router => count == Count::DroppedNoRoute,
             Kind::Sink => {
-                !of_source && !of_transform && !matches!(count, Count::DroppedNoRoute | Count::Emitted)
+                !of_source
+                    && !of_transform
+                    && !matches!(
+                        count,
+                        Count::DroppedNoRoute
+                            | Count::DroppedRateLimited
+                            | Count::Emitted
+                            | Count::Fired
+                            | Count::DroppedQueueFull
+                            | Count::DroppedUnsent
+                    )
             }
         }
     }

@@ -13,7 +13,12 @@ async fn two_indices() -> tempfile::TempDir {
     let server = Server::start_in(folder.path(), &[]).await;
     for index in ["good", "bad"] {
         for number in 0..10 {
-            server.put(&format!("/{index}/_doc/{number}"), json!({"n": number, "text": "some words"})).await;
+            server
+                .put(
+                    &format!("/{index}/_doc/{number}"),
+                    json!({"n": number, "text": "some words"}),
+                )
+                .await;
         }
         server.get(&format!("/{index}/_refresh")).await;
     }
@@ -26,7 +31,11 @@ fn tantivy_files(folder: &Path, index: &str) -> Vec<PathBuf> {
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .filter(|path| {
-            path.extension().is_some_and(|kind| ["idx", "term", "store", "fast", "pos", "fieldnorm"].iter().any(|known| kind == *known))
+            path.extension().is_some_and(|kind| {
+                ["idx", "term", "store", "fast", "pos", "fieldnorm"]
+                    .iter()
+                    .any(|known| kind == *known)
+            })
         })
         .collect();
     files.sort();
@@ -42,26 +51,48 @@ fn flip(path: &Path) {
 
 fn cut(path: &Path) {
     let length = std::fs::metadata(path).unwrap().len();
-    std::fs::OpenOptions::new().write(true).open(path).unwrap().set_len(length / 2).unwrap();
+    std::fs::OpenOptions::new()
+        .write(true)
+        .open(path)
+        .unwrap()
+        .set_len(length / 2)
+        .unwrap();
 }
 
 fn verify(folder: &Path) -> (Option<i32>, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_logstored")).args(["verify", "--data"]).arg(folder).output().unwrap();
-    (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    let output = Command::new(env!("CARGO_BIN_EXE_logstored"))
+        .args(["verify", "--data"])
+        .arg(folder)
+        .output()
+        .unwrap();
+    (
+        output.status.code(),
+        String::from_utf8_lossy(&output.stdout).into_owned(),
+    )
 }
 
 async fn status(server: &Server) -> String {
-    server.get("/_cluster/health").await["status"].as_str().unwrap().to_owned()
+    server.get("/_cluster/health").await["status"]
+        .as_str()
+        .unwrap()
+        .to_owned()
 }
 
 #[tokio::test]
 async fn a_damaged_file_of_a_segment_is_set_aside_and_the_rest_is_served() {
     for spoil in [flip, cut] {
         let kinds = tantivy_files(two_indices().await.path(), "bad");
-        for kind in kinds.iter().filter_map(|path| path.extension()).collect::<std::collections::BTreeSet<_>>() {
+        for kind in kinds
+            .iter()
+            .filter_map(|path| path.extension())
+            .collect::<std::collections::BTreeSet<_>>()
+        {
             let folder = two_indices().await;
             assert_eq!(verify(folder.path()).0, Some(0));
-            let file = tantivy_files(folder.path(), "bad").into_iter().find(|path| path.extension() == Some(kind)).unwrap();
+            let file = tantivy_files(folder.path(), "bad")
+                .into_iter()
+                .find(|path| path.extension() == Some(kind))
+                .unwrap();
             spoil(&file);
             let (code, text) = verify(folder.path());
             assert_eq!(code, Some(1), "{text}");
@@ -89,7 +120,11 @@ async fn an_index_that_cannot_be_opened_is_set_aside_whole() {
         assert_eq!(server.call("GET", "/bad/_count", None).await.0, 404);
         server.put("/bad/_doc/1", json!({"again": true})).await;
         assert_eq!(server.stop().await, Some(0));
-        let set_aside = std::fs::read_dir(folder.path().join("damaged")).unwrap().next().unwrap().unwrap();
+        let set_aside = std::fs::read_dir(folder.path().join("damaged"))
+            .unwrap()
+            .next()
+            .unwrap()
+            .unwrap();
         std::fs::remove_dir_all(set_aside.path()).unwrap();
         let server = Server::start_in(folder.path(), &[]).await;
         assert_eq!(status(&server).await, "green", "once the operator has removed it");
@@ -102,7 +137,9 @@ async fn a_flipped_bit_in_the_write_ahead_log_costs_one_record() {
     let never = ["--refresh-interval", "1h"];
     let server = Server::start_in(folder.path(), &never).await;
     for number in 0..10 {
-        server.put(&format!("/logs/_doc/{number}"), json!({"n": number})).await;
+        server
+            .put(&format!("/logs/_doc/{number}"), json!({"n": number}))
+            .await;
     }
     server.kill();
     flip(wal_segments(folder.path(), "logs").last().unwrap());
@@ -117,7 +154,10 @@ async fn a_folder_of_another_format_is_refused_and_the_message_says_whose_it_is(
     let folder = two_indices().await;
     let path = folder.path().join("format.json");
     for (content, words) in [
-        (Some(r#"{"format": 99, "written_by": "7.0.0"}"#), "was written by logstored 7.0.0"),
+        (
+            Some(r#"{"format": 99, "written_by": "7.0.0"}"#),
+            "was written by logstored 7.0.0",
+        ),
         (None, "a build from before formats were numbered"),
     ] {
         match content {
@@ -134,7 +174,10 @@ async fn a_folder_of_another_format_is_refused_and_the_message_says_whose_it_is(
 #[tokio::test]
 async fn a_full_disk_refuses_writes_until_there_is_space_again() {
     let folder = tempfile::tempdir().unwrap();
-    let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=24m", "tmpfs"]).arg(folder.path()).output();
+    let mounted = Command::new("mount")
+        .args(["-t", "tmpfs", "-o", "size=24m", "tmpfs"])
+        .arg(folder.path())
+        .output();
     if !mounted.is_ok_and(|output| output.status.success()) {
         // Only root may mount; the rule itself is tested beside it.
         return;
@@ -154,7 +197,13 @@ async fn a_full_disk_refuses_writes_until_there_is_space_again() {
         tokio::task::yield_now().await;
     };
     assert_eq!(answer["error"]["type"], "cluster_block_exception");
-    assert!(answer["error"]["reason"].as_str().unwrap().contains("flood-stage watermark"), "{answer}");
+    assert!(
+        answer["error"]["reason"]
+            .as_str()
+            .unwrap()
+            .contains("flood-stage watermark"),
+        "{answer}"
+    );
     assert_eq!(server.get("/logs/_doc/1").await["found"], true);
     std::fs::remove_file(&filler).unwrap();
     while refused(&server).await.0 == 429 {
@@ -185,7 +234,9 @@ async fn retention_drops_whole_indices_by_the_day_in_their_name() {
 #[tokio::test]
 async fn asynchronous_durability_is_a_setting_and_is_synced_soon() {
     let server = Server::start().await;
-    server.put("/t", json!({"settings": {"index.translog.durability": "async"}})).await;
+    server
+        .put("/t", json!({"settings": {"index.translog.durability": "async"}}))
+        .await;
     server.put("/t/_doc/1?refresh=true", json!({"n": 1})).await;
     assert_eq!(server.count("t", "n:1").await, 1);
 }

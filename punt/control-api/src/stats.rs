@@ -35,6 +35,10 @@ pub enum Kind {
     Transform,
     /// What decides which sinks an event goes to.
     Router,
+    /// What tells somebody of events.
+    Alert,
+    /// Where alerts are sent.
+    Action,
     /// Where events go out.
     Sink,
 }
@@ -101,6 +105,8 @@ impl Kind {
             Self::Source => "source",
             Self::Transform => "transform",
             Self::Router => "router",
+            Self::Alert => "alert",
+            Self::Action => "action",
             Self::Sink => "sink",
         }
     }

@@ -10,7 +10,9 @@ use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{Config, ProcessConfig, RouteConfig, SinkConfig, SourceConfig, TransformConfig};
+use super::{
+    ActionConfig, AlertConfig, Config, ProcessConfig, RouteConfig, SinkConfig, SourceConfig, TransformConfig,
+};
 use crate::transform;
 
 /// Everything that is wrong with a configuration file.
@@ -54,6 +56,8 @@ fn parse(text: &str) -> Result<Config, BTreeSet<(usize, String)>> {
     let source_transforms = collect.lists(&mut top, "sources", "transforms");
     let sources = collect.named::<SourceConfig>(&mut top, "sources", SourceConfig::faults);
     let transforms = collect.named::<TransformConfig>(&mut top, "transforms", transform::faults);
+    let alerts = collect.named::<AlertConfig>(&mut top, "alerts", AlertConfig::faults);
+    let actions = collect.named::<ActionConfig>(&mut top, "actions", ActionConfig::faults);
     let routes = collect.named::<RouteConfig>(&mut top, "routes", |_| Vec::new());
     let sinks = collect.named::<SinkConfig>(&mut top, "sinks", |sink| match sink {
         SinkConfig::Elasticsearch(sink) => sink.faults(),
@@ -76,6 +80,13 @@ fn parse(text: &str) -> Result<Config, BTreeSet<(usize, String)>> {
                     format!("routes.{name}: there is no sink {sink:?}"),
                 );
             }
+        }
+    }
+    for (name, span, alert) in &alerts {
+        let known = actions.iter().any(|(known, _, _)| *known == alert.action);
+        if collect.faults.is_empty() && !known {
+            let fault = format!("alerts.{name}: there is no action {:?}", alert.action);
+            collect.fault(Some(span.clone()), fault);
         }
     }
     let of_sources = source_transforms
@@ -107,6 +118,14 @@ fn parse(text: &str) -> Result<Config, BTreeSet<(usize, String)>> {
                 .map(|(name, (_, list))| (name, list))
                 .collect(),
             transforms: transforms
+                .into_iter()
+                .map(|(name, _, config)| (name, config))
+                .collect(),
+            alerts: alerts
+                .into_iter()
+                .map(|(name, _, config)| (name, config))
+                .collect(),
+            actions: actions
                 .into_iter()
                 .map(|(name, _, config)| (name, config))
                 .collect(),

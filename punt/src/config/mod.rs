@@ -3,6 +3,7 @@
 //! Every table refuses keys that it does not know. A file with faults is refused with all of them, each with
 //! its line, before anything is opened.
 
+mod alert;
 mod duration;
 mod file;
 mod index;
@@ -19,13 +20,14 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+pub(crate) use alert::{ActionConfig, AlertConfig, SendingConfig};
 pub(crate) use file::load;
 pub(crate) use index::IndexPattern;
 pub(crate) use route::RouteConfig;
 pub(crate) use sink::{ElasticsearchConfig, Fsync, Operation, SinkConfig, WhenFull};
 pub(crate) use source::{
-    ClientIndex, FileConfig, FileFormat, HttpAuth, HttpConfig, HttpFormat, HttpIds, SourceConfig,
-    SpoolConfig, SyslogConfig, TlsConfig,
+    ClientIndex, FileConfig, FileFormat, HttpAuth, HttpConfig, HttpFormat, HttpIds, JournaldConfig,
+    MultilineConfig, ReadFrom, SourceConfig, SpoolConfig, StdinConfig, SyslogConfig, TlsConfig, WhenLimited,
 };
 pub(crate) use transform::{
     Format, GeoStyle, OnFailure, ParseConfig, Scalar, Secret, TransformConfig, Unit, UnpackConfig, VrlConfig,
@@ -40,6 +42,8 @@ pub(crate) struct Config {
     /// The transforms that a source's events go through, in order, by source.
     pub(crate) source_transforms: BTreeMap<String, Vec<String>>,
     pub(crate) transforms: Vec<(String, TransformConfig)>,
+    pub(crate) alerts: Vec<(String, AlertConfig)>,
+    pub(crate) actions: Vec<(String, ActionConfig)>,
     pub(crate) routes: Vec<(String, RouteConfig)>,
     pub(crate) sinks: Vec<(String, SinkConfig)>,
 }

@@ -85,6 +85,12 @@ impl Batch {
         )
     }
 
+    /// Keeps the first `events` events.
+    pub(crate) fn truncate(&mut self, events: usize) {
+        self.spans.truncate(events);
+        self.arena.truncate(self.spans.last().map_or(0, |span| span.end));
+    }
+
     /// An empty batch with room for as much as this one has: for what a stage makes of it.
     pub(crate) fn sibling(&self) -> Self {
         Self {

@@ -1,5 +1,7 @@
 //! Writing one JSON object, field by field, straight into bytes.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use jiff::tz::Offset;
 use punt_json::write_text;
@@ -31,6 +33,11 @@ impl<'a> Document<'a> {
         write_text(self.out, key);
         self.out.push(b':');
         write_text(self.out, value);
+    }
+
+    /// Bytes that are no text, in base64 (RFC 4648 section 4).
+    pub(crate) fn base64(&mut self, key: &'static str, bytes: &[u8]) {
+        self.text(key, &STANDARD.encode(bytes));
     }
 
     pub(crate) fn number(&mut self, key: &'static str, value: u64) {

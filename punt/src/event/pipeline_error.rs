@@ -1,5 +1,7 @@
 //! What becomes of input that cannot be read: an event that says why and holds the input. Nothing is lost.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 
 use super::Document;
@@ -12,7 +14,7 @@ pub(crate) fn pipeline_error(
     reason: &str,
     original: &[u8],
 ) {
-    let original = String::from_utf8_lossy(original);
+    let text = String::from_utf8_lossy(original);
     let mut document = Document::at(out, received);
     document.text("log.level", "warn");
     document.text("message", "input could not be read");
@@ -20,6 +22,9 @@ pub(crate) fn pipeline_error(
     document.text("event.dataset", dataset);
     document.text("event.kind", "pipeline_error");
     document.text("error.message", reason);
-    document.text("event.original", &original);
+    document.text("event.original", &text);
+    if matches!(text, Cow::Owned(_)) {
+        document.base64("labels.original_base64", original);
+    }
     document.end();
 }

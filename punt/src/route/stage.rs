@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::{Outlet, Routes};
+use crate::alert::Rules;
 use crate::buffer::now_ms;
 use crate::config::Fsync;
 use crate::event::{Acknowledge, Batch};
@@ -29,6 +30,7 @@ const GROUP: usize = 16;
 pub(crate) struct Stage {
     pub(crate) queue: Receiver<Batch>,
     pub(crate) routes: Routes,
+    pub(crate) alerts: Rules,
     pub(crate) outlets: Vec<Outlet>,
     pub(crate) meter: Arc<Meter>,
     pub(crate) tap: Tap,
@@ -121,8 +123,12 @@ impl Stage {
     fn add(&mut self, batch: &Batch, now_ms: u64, runtime: &Handle) -> bool {
         let mut kept = true;
         let watched = self.tap.is_watched();
+        let alerting = (!self.alerts.is_empty()).then(Instant::now);
         self.routes.begin();
         for event in batch.events() {
+            if let Some(now) = alerting {
+                self.alerts.observe(event.document, now);
+            }
             let outlets = &mut self.outlets;
             let matched = self.routes.route(event, |sinks, event| {
                 for (number, outlet) in outlets.iter_mut().enumerate() {

@@ -13,7 +13,12 @@ pub(super) struct Lines {
     offset: u64,
     /// Bytes of the current line that were dropped because it is too long.
     cut: u64,
+    /// So many bytes before `start` are those of the file, without a gap.
+    behind: usize,
 }
+
+/// So many bytes of what was cut into lines are kept, for [`Lines::before`].
+const KEPT: usize = 256;
 
 /// One line, without its line end.
 #[derive(Debug, PartialEq, Eq)]
@@ -39,7 +44,14 @@ impl Lines {
             scanned: 0,
             offset,
             cut: 0,
+            behind: 0,
         }
+    }
+
+    /// The `length` bytes of the file before the next line, if they are still here.
+    pub(super) fn before(&self, offset: u64, length: usize) -> Option<&[u8]> {
+        let known = offset == self.offset && length <= self.behind;
+        known.then(|| &self.buffer[self.start - length..self.start])
     }
 
     /// The offset up to which bytes were pushed.
@@ -48,8 +60,9 @@ impl Lines {
     }
 
     pub(super) fn push(&mut self, chunk: &[u8]) {
-        self.buffer.drain(..self.start);
-        self.start = 0;
+        self.behind = self.behind.min(KEPT);
+        self.buffer.drain(..self.start - self.behind);
+        self.start = self.behind;
         self.buffer.extend_from_slice(chunk);
     }
 
@@ -82,6 +95,10 @@ impl Lines {
         let cut = std::mem::take(&mut self.cut) + (length - kept) as u64;
         let offset = self.offset;
         self.start += length + line_end;
+        self.behind = match cut {
+            0 => self.behind + length + line_end,
+            _ => 0,
+        };
         self.scanned = 0;
         self.offset = offset + cut + (kept + line_end) as u64;
         let bytes = &self.buffer[from..from + kept];
@@ -128,6 +145,22 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn what_is_before_a_line_is_what_stands_there(text in "[a-c\n]{0,2000}", chunk in 1_usize..700, max in 1_usize..100) {
+            let mut lines = Lines::new(0, max);
+            for part in text.as_bytes().chunks(chunk) {
+                lines.push(part);
+                while let Some(end) = lines.next_line().map(|line| line.end) {
+                    let at = usize::try_from(end).unwrap();
+                    for length in [1, KEPT].into_iter().filter(|length| *length <= at) {
+                        if let Some(before) = lines.before(end, length) {
+                            prop_assert_eq!(before, &text.as_bytes()[at - length..at]);
+                        }
+                    }
+                }
+            }
+        }
+
         #[test]
         fn any_chunking_gives_the_same_lines(
             text in "[a-c\n]{0,80}",

@@ -1,5 +1,6 @@
 //! From a configuration to stages that are ready to run: everything that can fail, fails here.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -14,13 +15,14 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::running::{Running, Work};
+use crate::alert::{self, Action, Rule, Rules};
 use crate::buffer;
 use crate::config::{Config, ElasticsearchConfig, Fsync, OnFailure, SinkConfig, TransformConfig};
 use crate::event::Batch;
 use crate::meter::{Count, Meter, Meters};
 use crate::route::{Outlet, Routes, Stage};
 use crate::sink::elasticsearch::{DeadLetter, Delivery, Sender};
-use crate::source::{self, Intake};
+use crate::source::{self, Intake, Rate};
 use crate::tap::Tap;
 use crate::transform::{self, Chain, Step};
 
@@ -75,7 +77,11 @@ pub(crate) fn build(
                 None => queue.clone(),
             },
             stop: stop.clone(),
+            input_ended: builder.running.input_ended(),
             checkpoints: checkpoints.clone(),
+            rate: source
+                .rate()
+                .map(|(per_second, when)| Arc::new(Rate::new(per_second, when))),
         };
         let tasks = source::start(source, intake, sockets)
             .with_context(|| format!("starting the source {name:?}"))?;
@@ -98,7 +104,9 @@ pub(crate) fn build(
     }
     let names: Vec<String> = config.sinks.iter().map(|(name, _)| name.clone()).collect();
     let tap = Tap::new();
+    let alerts = builder.alerts(config, stop)?;
     let stage = Stage {
+        alerts,
         queue: receiver,
         routes: Routes::new(&config.routes, &names, |names| chain(&steps, names)),
         outlets,
@@ -164,6 +172,38 @@ impl Builder<'_> {
         let meter = Meter::new(kind, name, gauge);
         self.meters.push(Arc::clone(&meter));
         meter
+    }
+
+    /// Starts the actions, and gives the rules that feed them.
+    fn alerts(&mut self, config: &Config, stop: &CancellationToken) -> anyhow::Result<Rules> {
+        let mut queues = HashMap::new();
+        for (name, action) in &config.actions {
+            // One that no alert names would have nothing to do, and end.
+            if !config.alerts.iter().any(|(_, alert)| alert.action == *name) {
+                continue;
+            }
+            let (queue, notices) = mpsc::channel(action.sending().queue);
+            let meter = self.meter(Kind::Action, name, None);
+            let action = action
+                .url(|variable| std::env::var(variable).ok())
+                .and_then(|url| Action::new(name, action, &url, &config.alerts, meter, notices))
+                .map_err(|fault| anyhow::anyhow!("starting the action {name:?}: {fault}"))?;
+            self.running.spawn(name, Work::Action, action.run(stop.clone()));
+            queues.insert(name, queue);
+        }
+        let rules = config.alerts.iter().filter_map(|(name, alert)| {
+            let queue = queues.get(&alert.action)?.clone();
+            Some(Rule::new(name, alert, self.meter(Kind::Alert, name, None), queue))
+        });
+        let rules = Rules::new(rules.collect());
+        if !rules.is_empty() {
+            let tick = alert::tick(rules.downgrade(), stop.clone());
+            self.running.spawn("alerts", Work::Action, async move {
+                tick.await;
+                Ok(())
+            });
+        }
+        Ok(rules)
     }
 
     fn transforms(&mut self, configs: &[(String, TransformConfig)]) -> anyhow::Result<Vec<Arc<Step>>> {

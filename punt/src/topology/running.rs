@@ -19,12 +19,16 @@ const SAY_EVERY: Duration = Duration::from_secs(5);
 /// How long after the grace period the routing stage may take to give up.
 const ABANDON: Duration = Duration::from_secs(2);
 
+/// The grace period of a punt that ends because its input has ended.
+const FOREVER: Duration = Duration::from_secs(10 * 365 * 86_400);
+
 /// What a task is part of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Work {
     Source,
     Transform,
     Router,
+    Action,
     Sink,
 }
 
@@ -34,6 +38,8 @@ pub(crate) struct Running {
     left: Vec<(String, Work)>,
     grace: Duration,
     abandon: CancellationToken,
+    /// Cancelled when a source's input has ended, and with it the work of this punt.
+    input_ended: CancellationToken,
     /// Held as long as the buffers are used.
     _lock: File,
 }
@@ -47,8 +53,13 @@ impl Running {
             left: Vec::new(),
             grace,
             abandon,
+            input_ended: CancellationToken::new(),
             _lock: lock,
         }
+    }
+
+    pub(super) fn input_ended(&self) -> CancellationToken {
+        self.input_ended.clone()
     }
 
     pub(super) fn spawn(
@@ -80,6 +91,11 @@ impl Running {
             // First: sources end because of it.
             biased;
             () = stop.cancelled() => {}
+            () = self.input_ended.cancelled() => {
+                // Everything is to be delivered, however long that takes.
+                self.grace = FOREVER;
+                stop.cancel();
+            }
             Some(ended) = self.tasks.join_next() => {
                 // Nobody asked it to end. Without it punt would look alive and be deaf.
                 let reason = self.ended(ended).err().unwrap_or_else(|| anyhow!("a task ended unasked"));

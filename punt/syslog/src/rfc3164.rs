@@ -88,7 +88,7 @@ fn sequence(rest: &str) -> Option<(u64, &str)> {
 /// Whether this could be a host where something else says that it is one.
 fn is_host(name: &str) -> bool {
     let plain = |b: u8| b.is_ascii_graphic() && !matches!(b, b'%' | b'<' | b'>');
-    !name.is_empty() && name.bytes().all(plain) && !is_tag(name)
+    !name.is_empty() && !name.ends_with(':') && name.bytes().all(plain) && !is_tag(name)
 }
 
 /// A host before a Cisco mnemonic (`%FACILITY-SEVERITY-NAME:`), and the mnemonic with its text.

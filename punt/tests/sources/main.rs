@@ -1,8 +1,13 @@
 //! The sources of the real `punt`, over real sockets and files, up to an engine.
 
+mod certificates;
+mod files;
 mod http;
 mod http_client;
 mod law;
+mod pipes;
+mod senders;
+mod syslog;
 
 #[path = "../shipping/engine.rs"]
 #[allow(

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::{TlsConfig, bytes_fault, duration, max_connections, max_line_bytes};
+use super::{TlsConfig, WhenLimited, bytes_fault, duration, max_connections, max_line_bytes};
 
 /// An HTTP listener that answers once the events are durable.
 #[derive(Debug, Clone, Deserialize)]
@@ -47,6 +48,11 @@ pub(crate) struct HttpConfig {
     /// A longer document is refused with 413; a longer line of text is cut, marked and counted.
     #[serde(default = "max_line_bytes")]
     pub(crate) max_event_bytes: usize,
+    /// No more events per second than this. Without it, no limit.
+    pub(crate) max_events_per_second: Option<NonZeroU32>,
+    /// What happens to those that are over it.
+    #[serde(default)]
+    pub(crate) when_limited: WhenLimited,
     /// Further connections wait in the kernel.
     #[serde(default = "max_connections")]
     pub(crate) max_connections: usize,

@@ -1,28 +1,27 @@
-//! One file that is being tailed.
+//! One file that is being read.
 
 use std::fs::File;
-use std::io::{self, Read as _, Seek as _, SeekFrom};
-use std::path::Path;
+use std::io::{self, ErrorKind, Read as _};
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
-
-use super::mark::Mark;
-use crate::config::{FileConfig, FileFormat};
-use crate::event::{Batch, Document};
-use crate::meter::{Count, Meter};
-use crate::source::json;
-use crate::source::lines::{Line, Lines};
+use super::event;
+use super::mark::{self, FINGERPRINT, Mark};
+use super::multiline::{Open, Rule};
+use super::reader::{self, Reader};
+use crate::config::FileConfig;
+use crate::event::Batch;
+use crate::meter::Meter;
+use crate::source::lines::Lines;
 
 /// A renamed file may still be written to until its writer reopens; after so long without, it is done with.
 const QUIET: Duration = Duration::from_secs(10);
 
 /// An open file and how far it is read.
-#[derive(Debug)]
 pub(super) struct Followed {
-    pub(super) file: File,
+    reader: Reader,
     pub(super) mark: Mark,
     lines: Lines,
+    open: Option<Open>,
     /// No path of the source leads to it any more.
     pub(super) renamed: bool,
     grew: Instant,
@@ -34,12 +33,27 @@ pub(super) struct Followed {
 
 impl Followed {
     /// Reads on where the mark is.
-    pub(super) fn open(mut file: File, mark: Mark, max_line_bytes: usize) -> io::Result<Self> {
-        file.seek(SeekFrom::Start(mark.offset))?;
+    pub(super) fn open(file: File, mark: Mark, max_line_bytes: usize) -> io::Result<Self> {
+        let reader = match reader::is_gzip(&file)? {
+            false => Reader::plain(file, mark.offset)?,
+            true => {
+                let mut reader = Reader::gzip(file)?;
+                match reader::pass_over(&mut reader, &mark)? {
+                    true => reader,
+                    false => {
+                        return Err(io::Error::new(
+                            ErrorKind::InvalidData,
+                            "it holds less than was read",
+                        ));
+                    }
+                }
+            }
+        };
         Ok(Self {
-            file,
+            reader,
             lines: Lines::new(mark.offset, max_line_bytes),
             mark,
+            open: None,
             renamed: false,
             grew: Instant::now(),
             finished: false,
@@ -48,33 +62,83 @@ impl Followed {
 
     /// Whether the file under our feet was truncated, and perhaps written again.
     pub(super) fn is_truncated(&self) -> io::Result<bool> {
-        Ok(self.file.metadata()?.len() < self.lines.pushed() || !self.mark.is_of(&self.file)?)
+        match self.reader.growing() {
+            None => Ok(false),
+            Some(file) => Ok(file.metadata()?.len() < self.lines.pushed() || !self.mark.is_of(file)?),
+        }
+    }
+
+    /// Takes more of the first bytes into the file's identity. True: there were more, and the checkpoint should
+    /// know before an event of the file is anywhere.
+    pub(super) fn extend(&mut self) -> io::Result<bool> {
+        match self.reader.growing() {
+            Some(file) => self.mark.extend(file),
+            None => Ok(false),
+        }
     }
 
     /// Reads one more chunk; false when there is no more at the moment.
     pub(super) fn read(&mut self, chunk: &mut [u8]) -> io::Result<bool> {
-        let length = self.file.read(chunk)?;
+        let mut room = chunk.len();
+        if !self.is_packed() && self.mark.fingerprint_bytes < FINGERPRINT {
+            // No further than the file is known: what comes after it is read with the next pass.
+            let known = self.mark.fingerprint_bytes as u64;
+            room = room.min(usize::try_from(known.saturating_sub(self.lines.pushed())).unwrap_or(room));
+        }
+        let length = self.reader.read(&mut chunk[..room])?;
         if length > 0 {
             self.lines.push(&chunk[..length]);
             self.grew = Instant::now();
-            self.mark.extend(&self.file)?;
-        } else if self.renamed && self.grew.elapsed() >= QUIET {
-            self.finished = true;
+            return Ok(true);
         }
-        Ok(length > 0)
+        self.finished |= self.is_packed() || (self.renamed && self.grew.elapsed() >= QUIET);
+        Ok(false)
+    }
+
+    pub(super) fn is_packed(&self) -> bool {
+        self.reader.growing().is_none()
+    }
+
+    /// The checksum of the last bytes before the offset: of what was read, or else of what is there now.
+    pub(super) fn tail(&self, offset: u64) -> Option<u32> {
+        match self.lines.before(offset, FINGERPRINT) {
+            Some(bytes) => Some(crc32fast::hash(bytes)),
+            None => mark::tail(self.reader.growing()?, offset),
+        }
     }
 
     /// Adds the events of the whole lines, and of the rest as well if it is finished. Gives the offset behind.
-    pub(super) fn take(&mut self, batch: &mut Batch, meter: &Meter, config: &FileConfig) -> Option<u64> {
+    pub(super) fn take(
+        &mut self,
+        batch: &mut Batch,
+        meter: &Meter,
+        config: &FileConfig,
+        rule: Option<&Rule>,
+    ) -> Option<u64> {
         let mut end = None;
+        let mark = &self.mark;
         while let Some(line) = self.lines.next_line() {
-            push(batch, meter, config, &self.mark, &line, false);
-            end = Some(line.end);
+            match rule {
+                None => {
+                    event::push(batch, meter, config, mark, &line, false);
+                    end = Some(line.end);
+                }
+                Some(rule) => {
+                    if let Some(event) = rule.add(&mut self.open, &line) {
+                        end = Some(event::push_lines(batch, meter, config, mark, &event));
+                    }
+                }
+            }
+        }
+        if let Some(rule) = rule
+            && let Some(event) = self.open.take_if(|open| self.finished || rule.is_over(open))
+        {
+            end = Some(event::push_lines(batch, meter, config, mark, &event));
         }
         if self.finished
             && let Some(line) = self.lines.rest()
         {
-            push(batch, meter, config, &self.mark, &line, true);
+            event::push(batch, meter, config, mark, &line, true);
             end = Some(line.end);
         }
         end
@@ -84,42 +148,4 @@ impl Followed {
     pub(super) fn is_settled(&self) -> bool {
         self.mark.offset >= self.lines.pushed()
     }
-}
-
-fn push(batch: &mut Batch, meter: &Meter, config: &FileConfig, mark: &Mark, line: &Line<'_>, torn: bool) {
-    let id = format!("file/{}/{}", mark.generation, line.offset);
-    if config.format == FileFormat::Json {
-        return json::push(batch, meter, line, &id, "file", torn);
-    }
-    if line.bytes.trim_ascii().is_empty() && line.cut == 0 {
-        return;
-    }
-    meter.add(Count::Received, 1);
-    meter.add(Count::ReceivedBytes, line.end - line.offset);
-    meter.add(Count::Parsed, 1);
-    meter.add(Count::Truncated, u64::from(line.cut > 0));
-    let received = Timestamp::now();
-    batch.push(
-        received.as_millisecond(),
-        |out| out.extend_from_slice(id.as_bytes()),
-        |out| plain(out, received, config, &mark.path, line),
-    );
-}
-
-fn plain(out: &mut Vec<u8>, received: Timestamp, config: &FileConfig, path: &Path, line: &Line<'_>) {
-    let mut document = Document::at(out, received);
-    document.text("message", &String::from_utf8_lossy(line.bytes));
-    document.text("ecs.version", telemetry::record::ECS_VERSION);
-    for (name, value) in &config.fields {
-        document.named_text(name, value);
-    }
-    if !config.fields.contains_key("event.dataset") {
-        document.text("event.dataset", "file");
-    }
-    document.text("log.file.path", &path.to_string_lossy());
-    document.number("log.offset", line.offset);
-    if line.cut > 0 {
-        document.text("labels.truncated", "true");
-    }
-    document.end();
 }

@@ -1,15 +1,18 @@
-//! The `file` source: tails files by pattern, through rotation by renaming and by truncating.
+//! The `file` source: follows files that are appended to, through renaming, copying and truncating, and reads
+//! rotated files that were packed.
 //!
 //! Invariants:
 //! - A record's id is `file/<generation>/<offset>`. The generation is random, given to a file when it is first
-//!   seen, and on disk before any record with it is sent: inode numbers are used again, generations are not.
-//! - A file is known again by device, inode and the checksum of its first bytes. If these changed or the file
-//!   became shorter, it was truncated: a new generation, from the start.
-//! - A file that was renamed is read to its end under its new name, also when punt was down meanwhile.
-//! - The checkpoint moves over lines that are durable in every sink's buffer, never further.
+//!   seen and on disk before any record with it is anywhere: inodes are used again, and offsets start over.
+//! - The checkpoint moves over records that are durable in every sink's buffer, never further.
+//! - A file is known by its content (see `mark.rs`): under another name it is read on, not again.
 
+mod event;
 mod followed;
 mod follower;
 mod mark;
+mod multiline;
+mod paths;
+mod reader;
 
-pub(crate) use follower::run;
+pub(super) use follower::run;

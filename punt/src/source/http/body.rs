@@ -14,6 +14,9 @@ use tokio::time::timeout;
 
 use super::refusal::Refusal;
 
+/// So much of a body that is refused is read all the same, so that its sender sees the answer.
+const DRAIN: usize = 64 << 20;
+
 /// Bytes of bodies that are in hand, of all requests; what would go over the limit is refused.
 #[derive(Debug)]
 pub(super) struct Pending {
@@ -78,7 +81,7 @@ impl Drop for Share {
 /// Reads and unpacks a body. `idle`: how long the sender may be silent in the middle of it.
 pub(super) async fn read(
     headers: &HeaderMap,
-    mut body: Incoming,
+    body: &mut Incoming,
     limit: usize,
     idle: Duration,
     pending: &Arc<Pending>,
@@ -130,6 +133,17 @@ pub(super) async fn read(
         bytes: bytes.into(),
         _share: share,
     })
+}
+
+/// Reads and forgets what is left of a body, up to [`DRAIN`] bytes. What is longer is cut off with its connection.
+pub(super) async fn drain(body: &mut Incoming, idle: Duration) {
+    let mut drained = 0;
+    while let Ok(Some(Ok(frame))) = timeout(idle, body.frame()).await {
+        drained += frame.data_ref().map_or(0, Bytes::len);
+        if drained > DRAIN {
+            return;
+        }
+    }
 }
 
 fn packing(headers: &HeaderMap) -> Result<Packing, Refusal> {

@@ -1,7 +1,5 @@
 //! From the documents of one request into batches, and waiting until they are durable.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
@@ -58,7 +56,7 @@ impl Outcome {
     pub(super) fn of(&self, place: Place) -> Result<(), Refusal> {
         if place.0 >= self.refused_from {
             return Err(Refusal::busy(
-                "the queue to the buffers is full, send it again later",
+                "the queue to the buffers is full or the source is over its rate, send it again later",
             ));
         }
         match place.0 <= self.durable {
@@ -244,17 +242,12 @@ impl<'a> Ingest<'a> {
         let number = self.sequence;
         self.sequence += 1;
         let meter = &self.service.intake.meter;
-        let left = self.deadline.saturating_duration_since(Instant::now());
-        let patience = left.max(Duration::from_millis(1));
         let place = match self.refused_from {
-            u64::MAX => timeout(patience, self.service.intake.queue.reserve()).await,
-            _ => {
-                meter.add(Count::Refused, events);
-                return;
-            }
+            u64::MAX => self.service.intake.place(batch.len(), self.deadline).await,
+            _ => None,
         };
-        let Ok(Ok(place)) = place else {
-            self.refused_from = number;
+        let Some(place) = place else {
+            self.refused_from = self.refused_from.min(number);
             meter.add(Count::Refused, events);
             return;
         };

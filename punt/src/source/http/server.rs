@@ -48,6 +48,7 @@ impl Http {
         let acceptor = Acceptor {
             listener: Listener::Tcp(listener),
             tls,
+            proxy: false,
             max_connections: config.max_connections,
             intake: intake.clone(),
         };

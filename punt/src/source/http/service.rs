@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
+use http::request::Parts;
 use http::{Method, Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -54,11 +55,20 @@ impl Service {
     }
 
     async fn answer(&self, request: Request<Incoming>) -> Result<Answer, Refusal> {
-        self.auth.check(request.headers())?;
-        let (parts, incoming) = request.into_parts();
-        let (method, path) = (parts.method, parts.uri.path().to_owned());
-        if let Some(format) = self.config.endpoints.get(&path) {
-            if !matches!(method, Method::POST | Method::PUT) {
+        let (parts, mut incoming) = request.into_parts();
+        let answer = match self.auth.check(&parts.headers) {
+            Ok(()) => self.route(&parts, &mut incoming).await,
+            Err(refusal) => Err(refusal),
+        };
+        // A client that is still sending would see a broken connection instead of the answer.
+        body::drain(&mut incoming, self.config.idle_timeout).await;
+        answer
+    }
+
+    async fn route(&self, parts: &Parts, incoming: &mut Incoming) -> Result<Answer, Refusal> {
+        let (method, path) = (&parts.method, parts.uri.path());
+        if let Some(format) = self.config.endpoints.get(path) {
+            if !matches!(*method, Method::POST | Method::PUT) {
                 let mut answer = Answer::from(Refusal::new(405, "method_not_allowed", "use POST"));
                 answer.allow = Some("POST");
                 return Ok(answer);
@@ -79,7 +89,7 @@ impl Service {
             .map(|segment| percent_decode_str(segment).decode_utf8_lossy().into_owned())
             .collect();
         let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
-        let writing = matches!(method, Method::POST | Method::PUT);
+        let writing = matches!(*method, Method::POST | Method::PUT);
         match segments.as_slice() {
             ["_bulk"] if writing => {
                 let body = self.read(&parts.headers, incoming).await?;
@@ -105,17 +115,13 @@ impl Service {
                     labels.pipeline = name,
                     "a client installs an ingest pipeline, and punt runs none: use a transform"
                 );
-                Ok(self.facade.answer(&method, &segments))
+                Ok(self.facade.answer(method, &segments))
             }
-            // What they install is not read, but its bytes must not stand in the connection.
-            segments => {
-                drop(self.read(&parts.headers, incoming).await?);
-                Ok(self.facade.answer(&method, segments))
-            }
+            segments => Ok(self.facade.answer(method, segments)),
         }
     }
 
-    async fn read(&self, headers: &http::HeaderMap, incoming: Incoming) -> Result<Body, Refusal> {
+    async fn read(&self, headers: &http::HeaderMap, incoming: &mut Incoming) -> Result<Body, Refusal> {
         let config = &self.config;
         body::read(
             headers,

@@ -14,20 +14,20 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
+use super::proxy;
 use crate::meter::Count;
 use crate::source::Intake;
 
 /// The pause after a failed accept: out of file descriptors, most likely, and that takes time to pass.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// A TLS handshake takes a few round trips; who needs longer holds a slot for nothing.
+/// A handshake (PROXY header, TLS) takes a few round trips; who needs longer holds a slot for nothing.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// A socket that connections come from.
 #[derive(Debug)]
 pub(in crate::source) enum Listener {
     Tcp(TcpListener),
-    #[expect(dead_code, reason = "local syslog comes with the next change")]
     Unix(UnixListener),
 }
 
@@ -39,10 +39,6 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 pub(in crate::source) struct Connection {
     pub(in crate::source) stream: Box<dyn Stream>,
     /// Where it comes from; none on a Unix socket.
-    #[expect(
-        dead_code,
-        reason = "syslog takes its connections from here with the next change"
-    )]
     pub(in crate::source) peer: Option<IpAddr>,
 }
 
@@ -50,6 +46,8 @@ pub(in crate::source) struct Connection {
 pub(in crate::source) struct Acceptor {
     pub(in crate::source) listener: Listener,
     pub(in crate::source) tls: Option<TlsAcceptor>,
+    /// Each connection begins with a PROXY header, before TLS.
+    pub(in crate::source) proxy: bool,
     pub(in crate::source) max_connections: usize,
     pub(in crate::source) intake: Intake,
 }
@@ -73,18 +71,25 @@ impl Acceptor {
             match accepted {
                 Ok((stream, peer, slot)) => {
                     self.intake.meter.add(Count::Connections, 1);
-                    let (tls, meter) = (self.tls.clone(), Arc::clone(&self.intake.meter));
+                    let (tls, proxy) = (self.tls.clone(), self.proxy);
+                    let (meter, stop) = (Arc::clone(&self.intake.meter), self.intake.stop.clone());
                     let serve = serve.clone();
                     connections.spawn(async move {
-                        let stream = match shake_hands(stream, tls).await {
-                            Ok(stream) => stream,
+                        let shaking = timeout(HANDSHAKE, shake_hands(stream, peer, proxy, tls));
+                        let shaken = tokio::select! {
+                            shaken = shaking => shaken,
+                            // It has sent no event yet.
+                            () = stop.cancelled() => return,
+                        };
+                        let connection = match shaken.unwrap_or_else(|_| Err(too_slow())) {
+                            Ok(connection) => connection,
                             Err(error) => {
                                 meter.add(Count::FailedHandshakes, 1);
-                                debug!(%error, source.ip = ?peer, "TLS handshake failed");
+                                debug!(%error, source.ip = ?peer, "handshake failed");
                                 return;
                             }
                         };
-                        if let Err(error) = serve(Connection { stream, peer }).await {
+                        if let Err(error) = serve(connection).await {
                             debug!(%error, source.ip = ?peer, "connection ended");
                         }
                         drop(slot);
@@ -122,15 +127,22 @@ impl Acceptor {
     }
 }
 
-async fn shake_hands(stream: Box<dyn Stream>, tls: Option<TlsAcceptor>) -> io::Result<Box<dyn Stream>> {
-    match tls {
-        None => Ok(stream),
-        Some(tls) => match timeout(HANDSHAKE, tls.accept(stream)).await {
-            Ok(stream) => Ok(Box::new(stream?)),
-            Err(_) => Err(io::Error::new(
-                io::ErrorKind::TimedOut,
-                "the TLS handshake took too long",
-            )),
-        },
+/// The PROXY header, then TLS.
+async fn shake_hands(
+    mut stream: Box<dyn Stream>,
+    mut peer: Option<IpAddr>,
+    proxy: bool,
+    tls: Option<TlsAcceptor>,
+) -> io::Result<Connection> {
+    if proxy {
+        peer = proxy::read(&mut stream).await?.or(peer);
     }
+    if let Some(tls) = tls {
+        stream = Box::new(tls.accept(stream).await?);
+    }
+    Ok(Connection { stream, peer })
+}
+
+fn too_slow() -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, "the handshake took too long")
 }

@@ -1,6 +1,7 @@
-//! What every listening source shares: accepting, TLS, and the limits on connections.
+//! What every listening source shares: accepting, the PROXY protocol, TLS, and the limits on connections.
 
 mod accept;
+mod proxy;
 mod tls;
 
 pub(super) use accept::{Acceptor, Connection, Listener};

@@ -12,4 +12,4 @@
 mod segment;
 mod tailer;
 
-pub(crate) use tailer::run;
+pub(super) use tailer::run;

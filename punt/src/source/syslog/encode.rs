@@ -27,6 +27,7 @@ pub(crate) struct Tally {
     parsed: u64,
     failed: u64,
     clock_skewed: u64,
+    not_utf8: u64,
 }
 
 // === impl Tally ===
@@ -40,6 +41,7 @@ impl Tally {
         meter.add(Count::Parsed, tally.parsed);
         meter.add(Count::Failed, tally.failed);
         meter.add(Count::ClockSkewed, tally.clock_skewed);
+        meter.add(Count::NotUtf8, tally.not_utf8);
     }
 }
 
@@ -60,7 +62,7 @@ impl Encoder {
         tally: &mut Tally,
         frame: &[u8],
         cut: bool,
-        peer: &str,
+        peer: Option<&str>,
         received: Timestamp,
     ) {
         tally.received += 1;
@@ -70,8 +72,12 @@ impl Encoder {
         // The check alone is much faster than the search for what to replace.
         let text = match str::from_utf8(frame) {
             Ok(text) => Cow::Borrowed(text),
-            Err(_) => String::from_utf8_lossy(frame),
+            Err(_) => {
+                tally.not_utf8 += 1;
+                String::from_utf8_lossy(frame)
+            }
         };
+        let bytes = matches!(text, Cow::Owned(_)).then_some(frame);
         match punt_syslog::parse(&text, received) {
             Ok(message) => {
                 tally.parsed += 1;
@@ -84,7 +90,7 @@ impl Encoder {
                     timestamp
                 };
                 batch.push(index_time.as_millisecond(), id, |out| {
-                    write(out, &message, timestamp, peer, cut);
+                    write(out, &message, timestamp, peer, cut, bytes);
                 });
             }
             Err(unparsed) => {
@@ -103,7 +109,15 @@ pub(super) fn peer(address: IpAddr) -> String {
     address.to_canonical().to_string()
 }
 
-fn write(out: &mut Vec<u8>, message: &Message<'_>, timestamp: Timestamp, peer: &str, cut: bool) {
+/// `bytes`: the frame, if its text is not all of it.
+fn write(
+    out: &mut Vec<u8>,
+    message: &Message<'_>,
+    timestamp: Timestamp,
+    peer: Option<&str>,
+    cut: bool,
+    bytes: Option<&[u8]>,
+) {
     let mut document = Document::at(out, timestamp);
     if let Some(priority) = message.priority {
         document.text("log.level", level(priority.severity().code()));
@@ -150,7 +164,12 @@ fn write(out: &mut Vec<u8>, message: &Message<'_>, timestamp: Timestamp, peer: &
     if cut {
         document.text("labels.truncated", "true");
     }
-    document.text("source.ip", peer);
+    if let Some(bytes) = bytes {
+        document.base64("labels.original_base64", bytes);
+    }
+    if let Some(peer) = peer {
+        document.text("source.ip", peer);
+    }
     document.end();
 }
 
@@ -174,7 +193,7 @@ mod tests {
         let mut batch = Batch::default();
         let received = "2026-11-24T12:00:00Z".parse().unwrap();
         let encoder = Encoder::new(Duration::from_secs(86_400));
-        encoder.push(&mut batch, &mut tally, line, false, "10.0.0.1", received);
+        encoder.push(&mut batch, &mut tally, line, false, Some("10.0.0.1"), received);
         let event = batch.events().next().unwrap();
         (
             serde_json::from_slice(event.document).unwrap(),
@@ -211,10 +230,18 @@ mod tests {
     }
 
     #[test]
+    fn bytes_that_are_no_utf8_are_kept_beside_the_text() {
+        let (document, _) = document(b"<13>app: caf\xe9");
+        assert_eq!(document["message"], "caf\u{fffd}");
+        assert_eq!(document["labels.original_base64"], "PDEzPmFwcDogY2Fm6Q==");
+    }
+
+    #[test]
     fn what_cannot_be_parsed_is_kept_with_the_reason() {
         let (document, _) = document(b"<999>\xff nonsense");
         assert_eq!(document["event.kind"], "pipeline_error");
         assert_eq!(document["event.original"], "<999>\u{fffd} nonsense");
+        assert_eq!(document["labels.original_base64"], "PDk5OT7/IG5vbnNlbnNl");
         assert!(document["error.message"].as_str().unwrap().contains("priority"));
     }
 }

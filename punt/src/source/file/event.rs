@@ -1,0 +1,83 @@
+//! Lines of a file into events.
+
+use jiff::Timestamp;
+
+use super::mark::Mark;
+use super::multiline::Open;
+use crate::config::{FileConfig, FileFormat};
+use crate::event::{Batch, Document};
+use crate::meter::{Count, Meter};
+use crate::source::json;
+use crate::source::lines::Line;
+
+/// Adds the event of this line. `torn`: it has no end, and never will.
+pub(super) fn push(
+    batch: &mut Batch,
+    meter: &Meter,
+    config: &FileConfig,
+    mark: &Mark,
+    line: &Line<'_>,
+    torn: bool,
+) {
+    let id = format!("file/{}/{}", mark.generation, line.offset);
+    if config.format == FileFormat::Json {
+        return json::push(batch, meter, line, &id, "file", torn);
+    }
+    plain(batch, meter, config, mark, line, &id);
+}
+
+/// Adds the event of several lines, and gives the offset behind it.
+pub(super) fn push_lines(
+    batch: &mut Batch,
+    meter: &Meter,
+    config: &FileConfig,
+    mark: &Mark,
+    event: &Open,
+) -> u64 {
+    let line = event.line();
+    let id = match event.lines() {
+        1 => format!("file/{}/{}", mark.generation, line.offset),
+        // A line that came after the timeout is found to belong here when a later run reads this again.
+        lines => format!("file/{}/{}+{lines}", mark.generation, line.offset),
+    };
+    plain(batch, meter, config, mark, &line, &id);
+    line.end
+}
+
+fn plain(batch: &mut Batch, meter: &Meter, config: &FileConfig, mark: &Mark, line: &Line<'_>, id: &str) {
+    if line.bytes.trim_ascii().is_empty() && line.cut == 0 {
+        return;
+    }
+    let text = String::from_utf8_lossy(line.bytes);
+    let not_utf8 = matches!(text, std::borrow::Cow::Owned(_));
+    meter.add(Count::Received, 1);
+    meter.add(Count::ReceivedBytes, line.end - line.offset);
+    meter.add(Count::Parsed, 1);
+    meter.add(Count::Truncated, u64::from(line.cut > 0));
+    meter.add(Count::NotUtf8, u64::from(not_utf8));
+    let received = Timestamp::now();
+    batch.push(
+        received.as_millisecond(),
+        |out| out.extend_from_slice(id.as_bytes()),
+        |out| {
+            let mut document = Document::at(out, received);
+            document.text("message", &text);
+            document.text("ecs.version", telemetry::record::ECS_VERSION);
+            for (name, value) in &config.fields {
+                document.named_text(name, value);
+            }
+            if !config.fields.contains_key("event.dataset") {
+                document.text("event.dataset", "file");
+            }
+            document.text("log.file.path", &mark.path.to_string_lossy());
+            document.number("log.offset", line.offset);
+            if line.cut > 0 {
+                document.text("labels.truncated", "true");
+            }
+            if not_utf8 {
+                document.base64("labels.original_base64", line.bytes);
+            }
+            document.end();
+        },
+    );
+}

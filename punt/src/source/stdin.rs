@@ -1,0 +1,114 @@
+//! The `stdin` source: a line an event. When its input ends, punt delivers everything and ends.
+
+use std::io;
+use std::os::fd::AsFd as _;
+
+use anyhow::Context as _;
+use jiff::Timestamp;
+use tokio::runtime::Handle;
+use tracing::info;
+
+use super::ids::Ids;
+use super::lines::{Line, Lines};
+use super::pipe::{Bytes, Pipe};
+use super::poll::Handover;
+use super::{Intake, json};
+use crate::config::{FileFormat, StdinConfig};
+use crate::event::{Batch, Document};
+use crate::meter::{Count, Meter};
+
+const CHUNK: usize = 256 << 10;
+
+/// Runs on a thread of its own until the input ends or the stop signal.
+pub(super) fn run(config: &StdinConfig, intake: Intake, runtime: &Handle) -> anyhow::Result<()> {
+    let stdin = io::stdin()
+        .as_fd()
+        .try_clone_to_owned()
+        .context("opening standard input")?;
+    info!(
+        event.action = "source-started",
+        labels.source = intake.name,
+        "reading standard input"
+    );
+    let (mut pipe, mut chunk) = (Pipe::new(stdin), vec![0; CHUNK]);
+    let (stop, input_ended) = (intake.stop.clone(), intake.input_ended.clone());
+    let (ids, mut lines) = (Ids::new(), Lines::new(0, config.max_line_bytes));
+    let mut handover: Handover<()> = Handover::new(intake, runtime);
+    let ended = loop {
+        let bytes = pipe.read(&mut chunk, &stop).context("reading standard input")?;
+        if let Bytes::Some(length) = bytes {
+            lines.push(&chunk[..length]);
+            while let Some(line) = lines.next_line() {
+                push(&mut handover, config, &ids, &line, false);
+                if !handover.hand_on_if_full() {
+                    return Ok(());
+                }
+            }
+            continue;
+        }
+        if !handover.hand_on() {
+            return Ok(());
+        }
+        if bytes == Bytes::End || stop.is_cancelled() {
+            break bytes == Bytes::End;
+        }
+    };
+    if let Some(line) = lines.rest() {
+        push(&mut handover, config, &ids, &line, true);
+        handover.hand_on();
+    }
+    handover.close();
+    if ended {
+        info!(
+            event.action = "input-ended",
+            "standard input has ended, delivering what is left"
+        );
+        input_ended.cancel();
+    }
+    Ok(())
+}
+
+fn push(handover: &mut Handover<()>, config: &StdinConfig, ids: &Ids, line: &Line<'_>, torn: bool) {
+    let id = ids.name(ids.next());
+    let (batch, meter) = (&mut handover.batch, &handover.intake.meter);
+    match config.format {
+        FileFormat::Json => json::push(batch, meter, line, &id, "stdin", torn),
+        FileFormat::Plain => plain(batch, meter, config, line, &id),
+    }
+}
+
+fn plain(batch: &mut Batch, meter: &Meter, config: &StdinConfig, line: &Line<'_>, id: &str) {
+    if line.bytes.trim_ascii().is_empty() && line.cut == 0 {
+        return;
+    }
+    let text = String::from_utf8_lossy(line.bytes);
+    let not_utf8 = matches!(text, std::borrow::Cow::Owned(_));
+    meter.add(Count::Received, 1);
+    meter.add(Count::ReceivedBytes, line.end - line.offset);
+    meter.add(Count::Parsed, 1);
+    meter.add(Count::Truncated, u64::from(line.cut > 0));
+    meter.add(Count::NotUtf8, u64::from(not_utf8));
+    let received = Timestamp::now();
+    batch.push(
+        received.as_millisecond(),
+        |out| out.extend_from_slice(id.as_bytes()),
+        |out| {
+            let mut document = Document::at(out, received);
+            document.text("message", &text);
+            document.text("ecs.version", telemetry::record::ECS_VERSION);
+            for (name, value) in &config.fields {
+                document.named_text(name, value);
+            }
+            if !config.fields.contains_key("event.dataset") {
+                document.text("event.dataset", "stdin");
+            }
+            if line.cut > 0 {
+                document.text("labels.truncated", "true");
+            }
+            if not_utf8 {
+                document.base64("labels.original_base64", line.bytes);
+            }
+            document.end();
+        },
+    );
+}

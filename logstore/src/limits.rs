@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::engine::retention::Rule;
+
 /// Every bound the store keeps. Memory and queues are bounded by these and by nothing else.
 #[derive(Debug, Clone)]
 pub struct Limits {
@@ -45,6 +47,10 @@ pub struct Limits {
     pub flush_bytes: u64,
     /// How often a dirty index becomes visible to searches, unless its settings say otherwise.
     pub refresh_interval: Duration,
+    /// Bytes of the disk that stay free: below it writes are refused with 429.
+    pub disk_reserve: u64,
+    /// Which indices are dropped when.
+    pub retention: Vec<Rule>,
 }
 
 impl Default for Limits {
@@ -65,12 +71,14 @@ impl Default for Limits {
             max_terms: 65_536,
             slow_search: Duration::from_secs(5),
             max_fields: 1_000,
-            writer_memory: 128 << 20,
+            writer_memory: 64 << 20,
             writer_threads: 1,
             max_open_writers: 16,
             writer_idle: Duration::from_secs(300),
-            flush_bytes: 256 << 20,
+            flush_bytes: 48 << 20,
             refresh_interval: Duration::from_secs(1),
+            disk_reserve: 256 << 20,
+            retention: Vec::new(),
         }
     }
 }

@@ -3,22 +3,29 @@
 //! Knows documents, mappings and tantivy; knows nothing of HTTP, of query languages or of Elasticsearch's
 //! answers beyond the names of its errors.
 
+pub mod check;
 pub mod commit;
+pub mod damage;
 pub mod disk;
 pub mod existing;
+pub mod format;
 pub mod frame;
+pub mod health;
 pub mod ids;
 pub mod index;
 pub mod limit;
 pub mod op;
 pub mod refresher;
 pub mod resolve;
+pub mod retention;
 pub mod schema;
 pub mod settings;
+pub mod space;
 pub mod store;
 pub mod template;
 pub mod tokenizer;
 pub mod update;
+pub mod verify;
 pub mod versions;
 pub mod wal;
 pub mod write;

@@ -9,22 +9,35 @@
 //! ```
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tracing::{error, info};
 
+use super::damage::{self, Damage};
 use super::disk::{self, DataFolder};
+use super::format;
 use super::index::Index;
 use super::resolve::check_name;
 use super::settings::Settings;
+use super::space::Space;
 use super::template::{TemplateKind, Templates};
 use crate::error::{ApiError, ApiResult};
 use crate::limits::Limits;
 use crate::mapping::{Mapping, json};
+
+/// Bytes that are verified before the store answers: a fraction of a second. The rest follows in the background.
+const VERIFIED_AT_START: u64 = 256 << 20;
+
+/// How often the logs of indices with asynchronous durability are synced: Elasticsearch's `sync_interval`.
+pub const ASYNC_SYNC: Duration = Duration::from_secs(5);
+
+/// How often the retention rules are looked at.
+const RETENTION_EVERY: Duration = Duration::from_secs(60);
 
 /// The store.
 #[derive(Debug)]
@@ -34,10 +47,20 @@ pub struct Store {
     pub limits: Arc<Limits>,
     /// Identity of the data folder.
     pub cluster_uuid: String,
-    indices: RwLock<BTreeMap<String, Arc<Index>>>,
+    pub(super) indices: RwLock<BTreeMap<String, Arc<Index>>>,
     /// Held while indices are made or removed.
-    changing: Mutex<()>,
+    pub(super) changing: Mutex<()>,
     templates: RwLock<Templates>,
+    /// The disk that everything is on.
+    pub space: Arc<Space>,
+    /// Whole indices that were set aside.
+    pub(super) damaged_indices: Vec<Damage>,
+    /// Set when the process is to end.
+    pub(super) stopping: AtomicBool,
+    /// When asynchronous indices were synced last.
+    synced: Mutex<Instant>,
+    /// When the retention rules were looked at last.
+    retained: Mutex<Option<Instant>>,
 }
 
 // === impl Store ===
@@ -47,6 +70,9 @@ impl Store {
     pub fn open(folder: DataFolder, limits: Limits) -> ApiResult<Self> {
         let limits = Arc::new(limits);
         let path = folder.path();
+        format::check(path)?;
+        let space = Arc::new(Space::new(limits.disk_reserve));
+        space.look(path);
         let trash = path.join("trash");
         if trash.exists() {
             std::fs::remove_dir_all(&trash)?;
@@ -59,12 +85,23 @@ impl Store {
             Err(error) => return Err(error.into()),
         };
         let mut indices = BTreeMap::new();
+        let mut damaged_indices = damage::indices_left(path);
+        let mut budget = VERIFIED_AT_START;
         for entry in std::fs::read_dir(path.join("indices"))? {
             let folder = entry?.path();
-            let index = Index::open(&folder, Arc::clone(&limits)).map_err(|error| {
-                ApiError::internal(format!("cannot open the index in {}: {error}", folder.display()))
-            })?;
-            indices.insert(index.name.clone(), Arc::new(index));
+            // What is damaged in a way that no checksum covers may well make a reader panic.
+            let opened = catch_unwind(AssertUnwindSafe(|| {
+                Index::open(&folder, Arc::clone(&limits), Arc::clone(&space), &mut budget)
+            }));
+            let reason = match opened {
+                Ok(Ok(index)) => {
+                    indices.insert(index.name.clone(), Arc::new(index));
+                    continue;
+                }
+                Ok(Err(error)) => error.reason,
+                Err(_) => "reading it failed in a way that nothing accounts for".to_owned(),
+            };
+            damaged_indices.push(damage::set_index_aside(path, &folder, &reason)?);
         }
         info!(
             event.action = "store-opened",
@@ -78,6 +115,11 @@ impl Store {
             indices: RwLock::new(indices),
             changing: Mutex::new(()),
             templates: RwLock::new(templates),
+            space,
+            damaged_indices,
+            stopping: AtomicBool::new(false),
+            synced: Mutex::new(Instant::now()),
+            retained: Mutex::new(None),
         })
     }
 
@@ -145,6 +187,7 @@ impl Store {
             &aside,
             name,
             Arc::clone(&self.limits),
+            Arc::clone(&self.space),
             settings,
             &mapping,
         )?;
@@ -226,7 +269,26 @@ impl Store {
     /// Refreshes what is due; closes idle writers, and the longest unused beyond the limit.
     pub(super) fn housekeep(&self) {
         let now = Instant::now();
+        self.space.look(self.path());
+        if due(
+            &mut self.retained.lock().unwrap_or_else(PoisonError::into_inner),
+            now,
+            RETENTION_EVERY,
+        ) {
+            self.retain(&self.limits.retention, crate::date::now());
+        }
         let indices = self.list();
+        {
+            let mut synced = self.synced.lock().unwrap_or_else(PoisonError::into_inner);
+            if now.saturating_duration_since(*synced) >= ASYNC_SYNC {
+                *synced = now;
+                for index in &indices {
+                    if let Err(error) = index.sync_written() {
+                        error!(%error, labels.index = index.name, "syncing the write-ahead log failed");
+                    }
+                }
+            }
+        }
         let mut open = Vec::new();
         for index in indices {
             index.refresh_if_due(now);
@@ -252,6 +314,15 @@ impl Store {
             }
         }
     }
+}
+
+/// Whether something that is done every so often is due; then it counts as done.
+fn due(last: &mut Option<Instant>, now: Instant, every: Duration) -> bool {
+    let due = last.is_none_or(|last| now.saturating_duration_since(last) >= every);
+    if due {
+        *last = Some(now);
+    }
+    due
 }
 
 /// Reads the identity kept in a file, or makes one.

@@ -105,7 +105,7 @@ pub async fn indices(
                 let size = index.size_bytes();
                 let size = if in_bytes { size.to_string() } else { bytes(size) };
                 vec![
-                    "green".to_owned(),
+                    index.status().word().to_owned(),
                     "open".to_owned(),
                     index.name.clone(),
                     index.uuid.clone(),
@@ -157,7 +157,7 @@ pub async fn health(State(app): State<Arc<App>>, Query(params): Query<Params>) -
         (now / 1000).to_string(),
         date::format::format(now, Some("HH:mm:ss"), &date::zone::Zone::UTC),
         CLUSTER_NAME.to_owned(),
-        "green".to_owned(),
+        app.store.status().word().to_owned(),
         "1".to_owned(),
         "1".to_owned(),
         shards.clone(),

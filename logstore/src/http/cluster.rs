@@ -1,4 +1,4 @@
-//! What clients ask about the cluster, which here is one node that is always green.
+//! What clients ask about the cluster, which here is one node: green unless something on its disk is damaged.
 
 use std::sync::Arc;
 
@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use super::app::App;
 use super::params::Params;
 use super::reply::Reply;
+use crate::engine::health::Status;
 use crate::error::{ApiError, ApiResult};
 use crate::present::root::{self, CLUSTER_NAME};
 
@@ -37,20 +38,19 @@ pub async fn health(
         Some(Path(name)) if !name.contains('*') => name.split(',').any(|name| app.store.get(name).is_none()),
         _ => false,
     };
-    let shards = match &path {
-        Some(Path(name)) => app
-            .store
-            .resolve(
-                name,
-                crate::engine::resolve::Options {
-                    ignore_unavailable: true,
-                    allow_no_indices: true,
-                },
-            )?
-            .len(),
-        None => app.store.list().len(),
+    let options = crate::engine::resolve::Options {
+        ignore_unavailable: true,
+        allow_no_indices: true,
     };
-    let status = if missing { "red" } else { "green" };
+    let (shards, found) = match &path {
+        Some(Path(name)) => {
+            let indices = app.store.resolve(name, options)?;
+            let worst = indices.iter().map(|index| index.status()).max();
+            (indices.len(), worst.unwrap_or(Status::Green))
+        }
+        None => (app.store.list().len(), app.store.status()),
+    };
+    let status = if missing { "red" } else { found.word() };
     let body = json!({
         "cluster_name": CLUSTER_NAME,
         "status": status,

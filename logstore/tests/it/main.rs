@@ -15,6 +15,7 @@ mod indices;
 mod process;
 mod queries;
 mod queries_in_full;
+mod recovery;
 mod search_endpoints;
 mod search_highlight;
 mod search_paging;

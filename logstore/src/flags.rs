@@ -51,6 +51,9 @@ pub struct Flags {
     /// Most buckets of one request's aggregations.
     #[arg(long, value_name = "N", default_value_t = Limits::default().max_buckets, help_heading = "Limits")]
     pub max_buckets: u32,
+    /// Most bytes held by one request's aggregations; beyond it the answer is 429.
+    #[arg(long, value_name = "BYTES", default_value_t = Limits::default().max_aggregation_memory, help_heading = "Limits")]
+    pub max_aggregation_memory: u64,
     /// Largest from + size of a search.
     #[arg(long, value_name = "N", default_value_t = Limits::default().max_result_window, help_heading = "Limits")]
     pub max_result_window: usize,
@@ -168,6 +171,7 @@ impl Flags {
         Ok(Limits {
             max_content_length: self.max_content_length,
             max_buckets: self.max_buckets,
+            max_aggregation_memory: self.max_aggregation_memory,
             max_result_window: self.max_result_window,
             max_bulk_in_flight: self.max_bulk_in_flight,
             max_bulk_bytes: self.max_bulk_bytes,

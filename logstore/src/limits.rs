@@ -11,6 +11,8 @@ pub struct Limits {
     pub max_content_length: usize,
     /// Most buckets one request's aggregations may return.
     pub max_buckets: u32,
+    /// Most bytes that one request's aggregations may hold; beyond it the answer is 429.
+    pub max_aggregation_memory: u64,
     /// Largest `from + size` of a search.
     pub max_result_window: usize,
     /// Most bulk requests worked on at once; beyond it the answer is 429.
@@ -59,6 +61,7 @@ impl Default for Limits {
         Self {
             max_content_length: 100 << 20,
             max_buckets: 65_536,
+            max_aggregation_memory: 512 << 20,
             max_result_window: 10_000,
             max_bulk_in_flight: 64,
             max_bulk_bytes: 512 << 20,

@@ -219,6 +219,7 @@ fn from_url(request: &mut SearchRequest, params: &Params) -> ApiResult<()> {
         }
         request.stored_fields = Some(names);
     }
+    request.typed_keys = params.get("typed_keys").is_some_and(|value| value != "false");
     let filter = source_filter(params);
     if filter != SourceFilter::All || params.get("_source").is_some_and(|value| value != "false") {
         request.source = filter;

@@ -5,9 +5,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use serde_json::{Map, Value};
-use tantivy::aggregation::agg_req::Aggregations;
-use tantivy::aggregation::intermediate_agg_result::IntermediateAggregationResults;
-use tantivy::aggregation::{AggContextParams, AggregationLimitsGuard, DistributedAggregationCollector};
 use tantivy::collector::Count;
 use tantivy::query::{BoostQuery, Query as Lowered};
 
@@ -62,7 +59,10 @@ pub struct Outcome {
 struct Part {
     found: Found,
     count: u64,
-    aggregated: Option<(Aggregations, IntermediateAggregationResults)>,
+    /// Of the aggregations over what the query matches.
+    matches: Option<ApiResult<Vec<aggs::Partial>>>,
+    /// Of the aggregations over everything.
+    everything: Option<ApiResult<Vec<aggs::Partial>>>,
 }
 
 /// Everything that is the same in each index of a search.
@@ -72,8 +72,6 @@ struct Run<'a> {
     now: Millis,
     keys: Vec<SortKey>,
     scores: bool,
-    plan: Vec<aggs::Plan>,
-    guard: AggregationLimitsGuard,
     budget: Arc<Budget>,
 }
 
@@ -91,21 +89,31 @@ pub fn execute(views: &[View], request: &SearchRequest, limits: &Limits) -> ApiR
         views,
         now,
         scores,
-        plan: aggs::plan(&request.aggs, &request.query, views, now, limits)?,
-        guard: AggregationLimitsGuard::new(None, Some(limits.max_buckets)),
         budget: Arc::new(Budget::until(request.timeout.map(|time| started + time))),
         keys,
     };
+    let mut aggregating = aggs::Run::new(&request.aggs, &request.query, views, now, limits)?;
     let mut parts = Vec::with_capacity(views.len());
     for (place, view) in views.iter().enumerate() {
         // The first index is searched however little time there is: its answer has the right shape.
         if place > 0 && run.budget.is_over() {
             break;
         }
-        parts.push(run.search(place).map_err(|error| error.on_shard(&view.0.name))?);
+        parts.push(
+            run.search(place, &aggregating)
+                .map_err(|error| error.on_shard(&view.0.name))?,
+        );
     }
     let total: u64 = parts.iter().map(|part| part.count).sum();
-    let aggregations = run.aggregations(&mut parts, limits)?;
+    for part in &mut parts {
+        aggregating.add(part.matches.take(), part.everything.take());
+    }
+    let aggregations = if request.aggs.is_empty() {
+        None
+    } else {
+        let fetch = |own: &SearchRequest, found: aggs::Hits| run.top_hits(own, found);
+        Some(aggregating.finish(&fetch, request.typed_keys)?)
+    };
     let (hits, last) = run.hits(&parts, limits)?;
     let max_score = parts
         .iter()
@@ -184,7 +192,7 @@ impl Run<'_> {
             || self.keys.iter().any(|key| key.by == By::Score)
     }
 
-    fn search(&self, place: usize) -> ApiResult<Part> {
+    fn search(&self, place: usize, aggregating: &aggs::Run<'_>) -> ApiResult<Part> {
         let request = self.request;
         let (index, mapping, searcher) = &self.views[place];
         let lowering = Lowering::new(&index.name, mapping, self.now);
@@ -213,11 +221,8 @@ impl Run<'_> {
             None => None,
         };
         let top = self.top(place, mapping)?;
-        let aggregations = aggs::lower(&request.aggs, &self.plan, &lowering)?;
-        let collector = (!request.aggs.is_empty()).then(|| {
-            let context = AggContextParams::new(self.guard.clone(), index.tantivy().tokenizers().clone());
-            DistributedAggregationCollector::from_aggs(aggregations.clone(), context)
-        });
+        let bound = aggregating.bind(place, &lowering, searcher)?;
+        let collector = aggregating.collector(&bound);
         let counts = request.track != Track::Off;
         let (found, counted, aggregated) = match (top, collector, hits_query) {
             (None, None, hits_query) => {
@@ -238,7 +243,8 @@ impl Run<'_> {
         Ok(Part {
             found: found.unwrap_or_default(),
             count: counted.unwrap_or_default() as u64,
-            aggregated: aggregated.map(|part| (aggregations, part)),
+            matches: aggregated,
+            everything: aggregating.collect_global(place, &lowering, searcher)?,
         })
     }
 
@@ -311,27 +317,34 @@ impl Run<'_> {
         Ok(position)
     }
 
-    fn aggregations(&self, parts: &mut [Part], limits: &Limits) -> ApiResult<Option<Map<String, Value>>> {
-        if self.request.aggs.is_empty() {
-            return Ok(None);
+    /// What a `top_hits` shows of the hits that it found.
+    fn top_hits(&self, own: &SearchRequest, found: aggs::Hits) -> ApiResult<Value> {
+        let keys = own.keys();
+        let by_score = own.sort.is_empty();
+        let shows_scores = by_score || own.track_scores || keys.iter().any(|key| key.by == By::Score);
+        let max_score = found
+            .best
+            .iter()
+            .filter_map(|(_, hit)| hit.score)
+            .reduce(f32::max);
+        let mut hits = Vec::new();
+        for (place, candidate) in found.best.iter().skip(own.from).take(own.size) {
+            let view = self
+                .views
+                .get(*place)
+                .ok_or_else(|| ApiError::internal("a hit of an index that was not searched"))?;
+            let shown = if by_score {
+                Vec::new()
+            } else {
+                keys.iter()
+                    .zip(&candidate.values)
+                    .map(|(key, value)| key.write(value))
+                    .collect()
+            };
+            let reading = Reading::new(view, own, self.now)?;
+            hits.push(reading.read(candidate.address, candidate.score.filter(|_| shows_scores), shown)?);
         }
-        let mut merged: Option<(Aggregations, IntermediateAggregationResults)> = None;
-        for (request, part) in parts.iter_mut().filter_map(|part| part.aggregated.take()) {
-            merged = Some(match merged {
-                None => (request, part),
-                Some((request, mut all)) => {
-                    all.merge_fruits(part)?;
-                    (request, all)
-                }
-            });
-        }
-        let results = match merged {
-            Some((request, all)) => all.into_final_result(request, self.guard.clone())?,
-            None => tantivy::aggregation::agg_result::AggregationResults::default(),
-        };
-        let rendered = aggs::render(&self.request.aggs, &self.plan, &results);
-        aggs::check_buckets(&rendered, limits)?;
-        Ok(Some(rendered))
+        crate::present::search::inner_hits(own, &hits, found.total, max_score.filter(|_| by_score))
     }
 
     /// The hits of the page, and where the next one starts.

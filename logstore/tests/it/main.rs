@@ -8,6 +8,9 @@
     reason = "helpers of tests, which fail by panicking"
 )]
 
+mod agg_buckets;
+mod agg_metrics;
+mod agg_model;
 mod aggregations;
 mod documents;
 mod durability;

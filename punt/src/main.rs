@@ -44,6 +44,8 @@ enum Command {
     Check(cmd::check::Arguments),
     /// Runs the tests that stand in a configuration file: what should become of which input.
     Test(cmd::test::Arguments),
+    /// Sends dead letters again, and keeps those that are refused again.
+    Replay(cmd::replay::Arguments),
     /// Has a running punt read its configuration again, and says what changed.
     Reload(cmd::reload::Arguments),
     /// Shows the counters of a running punt.
@@ -80,6 +82,8 @@ const EXAMPLE: &str = r#"A configuration that is enough to start with:
   url = "http://127.0.0.1:9200"
   index = "guildwatch-%Y.%m.%d"
 
+Sinks are of type elasticsearch, file, http, loki or stdout. Dead letters are sent again by `punt replay`.
+
 Exit codes: 0 ok, 1 failed, 2 wrong usage, 78 faulty configuration."#;
 
 fn main() -> ExitCode {
@@ -87,6 +91,7 @@ fn main() -> ExitCode {
         Command::Run(arguments) => cmd::run::run(&arguments),
         Command::Check(arguments) => cmd::check::run(&arguments),
         Command::Test(arguments) => cmd::test::run(&arguments),
+        Command::Replay(arguments) => cmd::replay::run(&arguments),
         Command::Reload(arguments) => cmd::reload::run(&arguments),
         Command::Stats(arguments) => cmd::stats::run(&arguments),
         Command::Tail(arguments) => cmd::tail::run(arguments),

@@ -6,6 +6,7 @@ pub(crate) mod convert;
 mod layout;
 pub(crate) mod man;
 pub(crate) mod reload;
+pub(crate) mod replay;
 pub(crate) mod run;
 pub(crate) mod stats;
 mod table;

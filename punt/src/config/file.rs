@@ -81,9 +81,7 @@ fn parse(text: &str) -> Result<Config, BTreeSet<Fault>> {
     let alerts = collect.named::<AlertConfig>(&mut top, "alerts", AlertConfig::faults);
     let actions = collect.named::<ActionConfig>(&mut top, "actions", ActionConfig::faults);
     let routes = collect.named::<RouteConfig>(&mut top, "routes", |_| Vec::new());
-    let sinks = collect.named::<SinkConfig>(&mut top, "sinks", |sink| match sink {
-        SinkConfig::Elasticsearch(sink) => sink.faults(),
-    });
+    let sinks = collect.named::<SinkConfig>(&mut top, "sinks", SinkConfig::faults);
     let tests = collect.tests(&mut top, &sources, &sinks);
     let process: Option<ProcessConfig> = collect.table("", Spanned::new(whole, DeValue::Table(top)));
     if sources.is_empty() && collect.faults.is_empty() {

@@ -27,7 +27,11 @@ pub(crate) use alert::{ActionConfig, AlertConfig, SendingConfig};
 pub(crate) use file::load;
 pub(crate) use index::IndexPattern;
 pub(crate) use route::RouteConfig;
-pub(crate) use sink::{ElasticsearchConfig, Fsync, Operation, SinkConfig, WhenFull};
+pub(crate) use sink::{
+    BufferKind, Concurrency, DeliveryConfig, ElasticsearchConfig, Encoding, FileSinkConfig, Fsync,
+    HttpEncoding, HttpSinkConfig, LokiConfig, LokiLine, Operation, Retention, RetentionBy, SinkConfig,
+    TargetConfig, WhenFull,
+};
 pub(crate) use source::{
     ClientIndex, FileConfig, FileFormat, HttpAuth, HttpConfig, HttpFormat, HttpIds, JournaldConfig,
     MultilineConfig, ReadFrom, SourceConfig, SpoolConfig, StdinConfig, SyslogConfig, TlsConfig, WhenLimited,

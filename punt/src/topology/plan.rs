@@ -114,13 +114,14 @@ impl Topology {
             });
         }
         for (name, sink) in &config.sinks {
-            let live = self.sinks.contains_key(name);
-            if live && self.is_same(config, "sinks", name) {
+            let live = self.sinks.get(name);
+            if live.is_some() && self.is_same(config, "sinks", name) {
                 continue;
             }
             let context = || format!("starting the sink {name:?}");
             let prepared = sink::prepare(name, sink, &self.data).with_context(context)?;
-            if live {
+            if let Some(live) = live {
+                prepared.check(live).with_context(context)?;
                 plan.changed_sinks.push((name.clone(), prepared));
                 continue;
             }
@@ -128,7 +129,7 @@ impl Topology {
             if let Some(draining) = self.draining.remove(name) {
                 draining.end().await;
             }
-            let fresh = prepared.open(&self.data).with_context(context)?;
+            let fresh = prepared.open(&self.data, &self.delivered).with_context(context)?;
             plan.fresh_sinks.push(fresh);
         }
         plan.removed_sources = missing(self.sources.keys(), &config.sources);

@@ -177,6 +177,10 @@ impl Punt {
         });
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// With nothing in flight, every stage accounts for what came to it.
     pub(crate) fn assert_balance(&self) {
         let mut last = String::new();

@@ -1,8 +1,6 @@
 //! punt's counters at one moment.
 //!
-//! The law that ties them together, with nothing in flight: what the sources received is, for each sink that
-//! all routes lead to, acknowledged + dead-lettered + buffered + dropped (each drop under its reason), where
-//! transforms drop and dead-letter, too.
+//! The law that ties them together is [`Stats::balance`].
 
 use std::collections::BTreeMap;
 
@@ -35,6 +33,10 @@ pub enum Kind {
     Transform,
     /// What decides which sinks an event goes to.
     Router,
+    /// What tells somebody of events.
+    Alert,
+    /// Where alerts are sent.
+    Action,
     /// Where events go out.
     Sink,
 }
@@ -101,6 +103,8 @@ impl Kind {
             Self::Source => "source",
             Self::Transform => "transform",
             Self::Router => "router",
+            Self::Alert => "alert",
+            Self::Action => "action",
             Self::Sink => "sink",
         }
     }

@@ -13,4 +13,4 @@ mod text;
 
 pub use members::{Elements, Member, Members};
 pub use scan::{MAX_DEPTH, Malformed, skip_space, value_end};
-pub use text::{text, unescape, write_text};
+pub use text::{text, unescape, unescape_into, write_text};

@@ -75,7 +75,11 @@ impl<'a> Members<'a> {
             return fail("expected a colon", colon);
         }
         let start = skip_space(json, colon + 1);
-        let end = value_end(json, start)?;
+        // Most values are strings.
+        let end = match json.get(start) {
+            Some(b'"') => string_end(json, start)?,
+            _ => value_end(json, start)?,
+        };
         self.at = end;
         self.state = State::Inside;
         Ok(Some(Member {

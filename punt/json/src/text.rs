@@ -14,59 +14,79 @@ pub fn text(value: &[u8]) -> Option<Cow<'_, str>> {
 
 /// The text of what stands between the quotes of a string. A lone surrogate becomes U+FFFD.
 pub fn unescape(inner: &[u8]) -> Cow<'_, str> {
-    let inner = String::from_utf8_lossy(inner);
-    let Some(first) = inner.find('\\') else {
-        return inner;
-    };
-    let mut out = String::with_capacity(inner.len());
-    let (plain, mut rest) = inner.split_at(first);
-    out.push_str(plain);
-    while let Some(escaped) = rest.strip_prefix('\\') {
-        let mut chars = escaped.chars();
-        let mut taken = 1;
-        match chars.next() {
-            Some('u') => {
-                let (character, length) = unicode(escaped);
-                out.push(character);
-                taken = length;
-            }
-            Some('b') => out.push('\u{8}'),
-            Some('f') => out.push('\u{c}'),
-            Some('n') => out.push('\n'),
-            Some('r') => out.push('\r'),
-            Some('t') => out.push('\t'),
-            Some(other) => {
-                out.push(other);
-                taken = other.len_utf8();
-            }
-            None => break,
-        }
-        let after = escaped.get(taken..).unwrap_or_default();
-        let plain = after.find('\\').unwrap_or(after.len());
-        let (plain, next) = after.split_at(plain);
-        out.push_str(plain);
-        rest = next;
+    if next_backslash(inner, 0) == inner.len() {
+        return String::from_utf8_lossy(inner);
     }
+    let mut out = String::new();
+    unescape_into(inner, &mut out);
     Cow::Owned(out)
 }
 
-/// The character of `uXXXX` or `uXXXX\uXXXX`, and how long that was.
-fn unicode(escaped: &str) -> (char, usize) {
+/// Appends the text of what stands between the quotes of a string, as [`unescape`] gives it.
+pub fn unescape_into(inner: &[u8], out: &mut String) {
+    let mut bytes = std::mem::take(out).into_bytes();
+    bytes.reserve(inner.len());
+    let mut at = 0;
+    loop {
+        let end = next_backslash(inner, at);
+        bytes.extend_from_slice(&inner[at..end]);
+        let Some(escaped) = inner.get(end + 1) else { break };
+        at = end + 2;
+        match escaped {
+            b'u' => {
+                let (character, length) = unicode(&inner[at..]);
+                bytes.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+                at += length;
+            }
+            b'b' => bytes.push(8),
+            b'f' => bytes.push(12),
+            b'n' => bytes.push(b'\n'),
+            b'r' => bytes.push(b'\r'),
+            b't' => bytes.push(b'\t'),
+            other => bytes.push(*other),
+        }
+    }
+    *out = match String::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
+    };
+}
+
+/// The first backslash at or after `at`, or the end; eight bytes at a time.
+fn next_backslash(inner: &[u8], mut at: usize) -> usize {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
+    while let Some(bytes) = inner.get(at..).and_then(<[u8]>::first_chunk::<8>) {
+        let word = u64::from_le_bytes(*bytes) ^ (ONES * b'\\' as u64);
+        let found = word.wrapping_sub(ONES) & !word & HIGH;
+        if found != 0 {
+            return at + (found.trailing_zeros() / 8) as usize;
+        }
+        at += 8;
+    }
+    while inner.get(at).is_some_and(|byte| *byte != b'\\') {
+        at += 1;
+    }
+    at
+}
+
+/// The character of `XXXX` or `XXXX\uXXXX`, what stands after `\u`, and how long that was.
+fn unicode(digits: &[u8]) -> (char, usize) {
     let unit = |at: usize| {
-        let hex = escaped.get(at..at + 4)?;
+        let hex = str::from_utf8(digits.get(at..at + 4)?).ok()?;
         u32::from_str_radix(hex, 16).ok()
     };
-    let Some(first) = unit(1) else {
-        return (char::REPLACEMENT_CHARACTER, 1);
+    let Some(first) = unit(0) else {
+        return (char::REPLACEMENT_CHARACTER, 0);
     };
     if (0xd800..0xdc00).contains(&first)
-        && escaped.get(5..7) == Some("\\u")
-        && let Some(second @ 0xdc00..0xe000) = unit(7)
+        && digits.get(4..6) == Some(b"\\u")
+        && let Some(second @ 0xdc00..0xe000) = unit(6)
     {
         let code = 0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00);
-        return (char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER), 11);
+        return (char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER), 10);
     }
-    (char::from_u32(first).unwrap_or(char::REPLACEMENT_CHARACTER), 5)
+    (char::from_u32(first).unwrap_or(char::REPLACEMENT_CHARACTER), 4)
 }
 
 /// What follows the backslash of a byte that must be escaped; 0 for all others.

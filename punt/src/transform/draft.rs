@@ -11,7 +11,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use punt_json::{Malformed, Members, unescape, write_text};
+use punt_json::{Malformed, Members, unescape, unescape_into, write_text};
 
 use super::clock::event_time_ms;
 
@@ -27,9 +27,12 @@ pub(crate) struct Draft {
     edited: bool,
     /// `@timestamp` was written.
     retimed: bool,
+    /// The members of a body that is being merged.
+    incoming: Vec<Field>,
 }
 
 /// A state of a draft.
+#[cfg(feature = "vrl")]
 #[derive(Debug)]
 pub(crate) struct Mark {
     bytes: usize,
@@ -68,6 +71,13 @@ impl Place {
         bytes
             .get(self.start as usize..self.end as usize)
             .unwrap_or_default()
+    }
+}
+
+impl Field {
+    /// Whether key and value stand as they are written: `"key":value`.
+    fn is_compact(self) -> bool {
+        self.key.start > 0 && self.value.start == self.key.end + 2
     }
 }
 
@@ -111,14 +121,33 @@ impl Draft {
     /// Writes the document.
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
         out.push(b'{');
-        for (number, (key, value)) in self.members().enumerate() {
-            if number > 0 {
+        let mut at = 0;
+        while let Some(field) = self.fields.get(at) {
+            if at > 0 {
                 out.push(b',');
             }
-            out.push(b'"');
-            out.extend_from_slice(key);
-            out.extend_from_slice(b"\":");
-            out.extend_from_slice(value);
+            at += 1;
+            if !field.is_compact() {
+                out.push(b'"');
+                out.extend_from_slice(field.key.of(&self.bytes));
+                out.extend_from_slice(b"\":");
+                out.extend_from_slice(field.value.of(&self.bytes));
+                continue;
+            }
+            // Fields that stand one behind the other, with a comma and a quote between, are copied in one piece.
+            let mut end = field.value.end;
+            while let Some(next) = self.fields.get(at)
+                && next.is_compact()
+                && next.key.start == end + 2
+            {
+                end = next.value.end;
+                at += 1;
+            }
+            let piece = Place {
+                start: field.key.start - 1,
+                end,
+            };
+            out.extend_from_slice(piece.of(&self.bytes));
         }
         out.push(b'}');
     }
@@ -143,11 +172,18 @@ impl Draft {
     /// Copies the text of a field over `text`. False: it has none.
     pub(crate) fn text_into(&self, name: &str, text: &mut String) -> bool {
         text.clear();
-        match self.text(name) {
-            Some(found) => {
-                text.push_str(&found);
+        match self.get(name) {
+            Some([b'"', inner @ .., b'"']) => {
+                unescape_into(inner, text);
                 true
             }
+            Some(value) => match punt_json::text(value) {
+                Some(found) => {
+                    text.push_str(&found);
+                    true
+                }
+                None => false,
+            },
             None => false,
         }
     }
@@ -213,6 +249,7 @@ impl Draft {
     }
 
     /// Where the draft is, for [`Draft::back_to`].
+    #[cfg(feature = "vrl")]
     pub(crate) fn mark(&self) -> Mark {
         Mark {
             bytes: self.bytes.len(),
@@ -223,6 +260,7 @@ impl Draft {
     }
 
     /// Undoes everything since the mark.
+    #[cfg(feature = "vrl")]
     pub(crate) fn back_to(&mut self, mark: Mark) {
         self.bytes.truncate(mark.bytes);
         self.fields = mark.fields;
@@ -246,31 +284,34 @@ impl Draft {
 
     /// Appends `body`, one object in UTF-8, and sets each of its members under its own name, or below `target`.
     /// `flatten`: objects in it are written as dotted fields; without it only those are that the event has dotted
-    /// fields of. On an error nothing is changed.
+    /// fields of. `replacing`: the field that the body comes from, which goes. On an error nothing is changed.
     pub(crate) fn merge(
         &mut self,
         body: &[u8],
+        replacing: Option<&str>,
         target: Option<&str>,
         max_fields: usize,
         flatten: bool,
     ) -> Result<(), Merge> {
-        let (base, fields) = (self.bytes.len(), self.fields.len());
+        let base = self.bytes.len();
         self.bytes.extend_from_slice(body);
-        if let Err(fault) = self.append(body, base, target.is_none(), max_fields) {
-            self.fields.truncate(fields);
+        self.incoming.clear();
+        if let Err(fault) = self.take_in(body, base, target.is_none(), max_fields) {
             self.bytes.truncate(base);
             return Err(fault);
         }
-        let new = self.fields.split_off(fields);
-        for field in new {
-            self.set_member(field, target, flatten);
+        if let Some(field) = replacing {
+            self.remove(field);
+        }
+        for at in 0..self.incoming.len() {
+            self.set_member(self.incoming[at], target, flatten);
         }
         self.edited = true;
         Ok(())
     }
 
-    /// Appends the members of `body`, which stands at `base`, as they are.
-    fn append(&mut self, body: &[u8], base: usize, at_root: bool, max_fields: usize) -> Result<(), Merge> {
+    /// Takes down the members of `body`, which stands at `base`.
+    fn take_in(&mut self, body: &[u8], base: usize, at_root: bool, max_fields: usize) -> Result<(), Merge> {
         for (number, member) in Members::new(body).enumerate() {
             let member = member.map_err(Merge::Malformed)?;
             if number == max_fields {
@@ -280,7 +321,7 @@ impl Draft {
                 return Err(Merge::NoTime);
             }
             let moved = |range: Range<usize>| range.start + base..range.end + base;
-            self.fields.push(Field {
+            self.incoming.push(Field {
                 key: moved(member.key_range).into(),
                 value: moved(member.value_range).into(),
             });
@@ -336,14 +377,16 @@ impl Draft {
 
     /// Sets a field whose key stands in the buffer, unescaped and escaped alike.
     fn place(&mut self, key: Place, value: Place) {
-        let name = String::from_utf8_lossy(key.of(&self.bytes));
-        self.retimed |= name == "@timestamp";
+        let name = key.of(&self.bytes);
+        self.retimed |= name == b"@timestamp";
+        let dotted = name.contains(&b'.');
         let found = (0..self.fields.len()).find(|at| {
             let other = self.fields[*at].key;
             other.end - other.start == key.end - key.start && other.of(&self.bytes) == key.of(&self.bytes)
         });
-        if found.is_none() && name.contains('.') {
-            let name = name.into_owned();
+        if found.is_none() && dotted && (0..self.fields.len()).any(|at| self.holds_object(at)) {
+            // It may be in one of them.
+            let name = String::from_utf8_lossy(key.of(&self.bytes)).into_owned();
             return self.put(&name, value);
         }
         match found {
@@ -517,13 +560,17 @@ mod tests {
     fn a_body_is_merged_whole_or_not_at_all() {
         let mut draft = draft(r#"{"message":"m","n":1}"#);
         for body in ["null", "[1]", "text", r#"{"n":2,"#, r#"{"n":2} x"#] {
-            assert!(draft.merge(body.as_bytes(), None, 10, false).is_err(), "{body}");
+            assert!(
+                draft.merge(body.as_bytes(), None, None, 10, false).is_err(),
+                "{body}"
+            );
         }
-        assert!(draft.merge(br#"{"a":1,"b":2}"#, None, 1, false).is_err());
+        assert!(draft.merge(br#"{"a":1,"b":2}"#, None, None, 1, false).is_err());
         assert_eq!(written(&draft), r#"{"message":"m","n":1}"#);
         draft
             .merge(
                 br#"{"n":2,"x":{"y":170141183460469231731687303715884105727},"n":3}"#,
+                None,
                 None,
                 10,
                 false,
@@ -533,7 +580,9 @@ mod tests {
             written(&draft),
             r#"{"message":"m","n":3,"x":{"y":170141183460469231731687303715884105727}}"#
         );
-        draft.merge(br#"{"y":1,"z\"":2}"#, Some("x"), 10, false).unwrap();
+        draft
+            .merge(br#"{"y":1,"z\"":2}"#, None, Some("x"), 10, false)
+            .unwrap();
         assert_eq!(written(&draft), r#"{"message":"m","n":3,"x.y":1,"x.z\"":2}"#);
     }
 
@@ -551,6 +600,7 @@ mod tests {
             .merge(
                 br#"{"service":{"name":"b","id":7},"other":{"y":1}}"#,
                 None,
+                None,
                 10,
                 false,
             )
@@ -560,7 +610,7 @@ mod tests {
             r#"{"service.name":"b","x":1,"service.id":7,"other":{"y":1}}"#
         );
         draft
-            .merge(br#"{"other":{"y":{"z":2},"e":{}}}"#, None, 10, true)
+            .merge(br#"{"other":{"y":{"z":2},"e":{}}}"#, None, None, 10, true)
             .unwrap();
         assert_eq!(
             written(&draft),
@@ -569,15 +619,35 @@ mod tests {
     }
 
     #[test]
+    fn a_body_takes_the_place_of_its_field() {
+        let mut draft = draft(r#"{"a":1,"message":"m","b":2}"#);
+        assert!(draft.merge(b"x", Some("message"), None, 10, false).is_err());
+        draft
+            .merge(
+                br#"{"c":3 , "message":"n","d":4}"#,
+                Some("message"),
+                None,
+                10,
+                false,
+            )
+            .unwrap();
+        assert_eq!(written(&draft), r#"{"a":1,"b":2,"c":3,"message":"n","d":4}"#);
+    }
+
+    #[test]
     fn a_body_whose_time_is_none_is_not_merged() {
         let mut draft = draft(r#"{"@timestamp":"2026-11-24T09:46:51Z"}"#);
-        assert!(draft.merge(br#"{"@timestamp":"soon"}"#, None, 10, false).is_err());
+        assert!(
+            draft
+                .merge(br#"{"@timestamp":"soon"}"#, None, None, 10, false)
+                .is_err()
+        );
         draft
-            .merge(br#"{"@timestamp":"soon"}"#, Some("x"), 10, false)
+            .merge(br#"{"@timestamp":"soon"}"#, None, Some("x"), 10, false)
             .unwrap();
         assert!(!draft.is_retimed());
         draft
-            .merge(br#"{"@timestamp":1795513611123}"#, None, 10, false)
+            .merge(br#"{"@timestamp":1795513611123}"#, None, None, 10, false)
             .unwrap();
         assert!(draft.is_retimed());
     }

@@ -5,7 +5,6 @@ use punt_parse::{Fields, KeyValue, Value, logfmt, nginx};
 use regex::Regex;
 
 use super::clock::event_time_ms;
-use super::draft::Merge;
 use super::{Draft, Outcome, Scratch, Transform};
 
 /// The transform: `parse`, and Punt's `unpack_merge` and `unpack_take`.
@@ -91,8 +90,8 @@ impl Parse {
         if fields.iter().any(|(name, _)| name.is_empty()) {
             return Err("a field has an empty name".to_owned());
         }
-        let own = fields.iter().any(|(name, _)| *name == self.field);
-        if !self.keep_field && !(own && self.target.is_none()) {
+        let replaced = self.target.is_none() && fields.iter().any(|(name, _)| *name == self.field);
+        if !self.keep_field && !replaced {
             draft.remove(&self.field);
         }
         for (name, value) in &fields {
@@ -117,12 +116,12 @@ impl Parse {
         let flatten = matches!(self.format, Format::Ecs);
         if matches!(self.format, Format::Take) {
             let mut body = Draft::default();
-            body.merge(text.as_bytes(), None, self.max_fields, flatten)
+            body.merge(text.as_bytes(), None, None, self.max_fields, flatten)
                 .map_err(|error| error.to_string())?;
             let time = draft.get("@timestamp").map(<[u8]>::to_vec);
             draft.clear();
             draft
-                .merge(text.as_bytes(), None, self.max_fields, flatten)
+                .merge(text.as_bytes(), None, None, self.max_fields, flatten)
                 .map_err(|error| error.to_string())?;
             if let Some(time) = time
                 && draft.get("@timestamp").is_none()
@@ -131,18 +130,16 @@ impl Parse {
             }
             return Ok(());
         }
-        // The text goes first, so that a member of its name is not taken for it; it comes back on a failure.
-        let target = self.target.as_deref();
-        let mark = draft.mark();
-        if !self.keep_field {
-            draft.remove(&self.field);
-        }
+        let replacing = (!self.keep_field).then_some(self.field.as_str());
         draft
-            .merge(text.as_bytes(), target, self.max_fields, flatten)
-            .map_err(|error: Merge| {
-                draft.back_to(mark);
-                error.to_string()
-            })
+            .merge(
+                text.as_bytes(),
+                replacing,
+                self.target.as_deref(),
+                self.max_fields,
+                flatten,
+            )
+            .map_err(|error| error.to_string())
     }
 }
 

@@ -221,7 +221,7 @@ fn is_card(text: &str) -> bool {
             (_, double) => double,
         })
         .sum();
-    issued && sum % 10 == 0
+    issued && sum.is_multiple_of(10)
 }
 
 #[cfg(test)]

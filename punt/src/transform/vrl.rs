@@ -63,7 +63,7 @@ impl Transform for Program {
         };
         let mark = draft.mark();
         draft.clear();
-        match draft.merge(&body, None, usize::MAX, true) {
+        match draft.merge(&body, None, None, usize::MAX, true) {
             Ok(()) => Outcome::Pass,
             Err(error) => {
                 draft.back_to(mark);

@@ -1,8 +1,10 @@
 //! Transforms, conditions and alerts of the real `punt`, from real files and sockets up to an engine.
 
+mod alerts;
 mod conditions;
 mod counting;
 mod faults;
+mod hook;
 mod law;
 mod parsing;
 mod pipe;

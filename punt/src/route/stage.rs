@@ -85,6 +85,7 @@ impl Stage {
                 self.sync(&mut pending)?;
             }
         }
+        self.alerts.finish();
         self.sync(&mut pending)
     }
 

@@ -17,6 +17,8 @@ pub struct ApiError {
     pub reason: String,
     /// More keys of the error object (`index`, `index_uuid`, `caused_by`).
     pub extra: Map<String, Value>,
+    /// The index whose search failed, for errors that Elasticsearch wraps in `search_phase_execution_exception`.
+    pub shard: Option<String>,
 }
 
 /// The result of anything that answers a request.
@@ -30,7 +32,25 @@ impl ApiError {
             kind,
             reason: reason.into(),
             extra: Map::new(),
+            shard: None,
         }
+    }
+
+    /// Says that it happened while an index was searched. What has been said once stays.
+    #[must_use]
+    pub fn on_shard(mut self, index: &str) -> Self {
+        self.shard.get_or_insert_with(|| index.to_owned());
+        self
+    }
+
+    /// 400: a query that does not fit the fields of an index.
+    pub fn query_shard(reason: impl Into<String>) -> Self {
+        Self::new(400, "query_shard_exception", reason)
+    }
+
+    /// 400: a feature that this store leaves to Elasticsearch.
+    pub fn unsupported(what: impl std::fmt::Display) -> Self {
+        Self::parsing(format!("[{what}] is not supported by this store"))
     }
 
     /// Adds a key to the error object.

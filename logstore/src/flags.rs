@@ -62,6 +62,27 @@ pub struct Flags {
     /// Most searches at once; 64 times as many may wait, beyond that the answer is 429.
     #[arg(long, value_name = "N", default_value_t = Limits::default().max_search_in_flight, help_heading = "Limits")]
     pub max_search_in_flight: usize,
+    /// Most scrolls and points in time open at once; each holds the files of its moment.
+    #[arg(long, value_name = "N", default_value_t = Limits::default().max_open_contexts, help_heading = "Limits")]
+    pub max_open_contexts: usize,
+    /// Longest keep-alive of a scroll or a point in time.
+    #[arg(long, value_name = "TIME", default_value = "1d", value_parser = time, help_heading = "Limits")]
+    pub max_keep_alive: Duration,
+    /// Most slices of a scroll or a point in time.
+    #[arg(long, value_name = "N", default_value_t = Limits::default().max_slices, help_heading = "Limits")]
+    pub max_slices: u64,
+    /// Most docvalue_fields of a search.
+    #[arg(long, value_name = "N", default_value_t = Limits::default().max_docvalue_fields, help_heading = "Limits")]
+    pub max_docvalue_fields: usize,
+    /// Most clauses of a query, with what its wildcards over fields stand for.
+    #[arg(long, value_name = "N", default_value_t = Limits::default().max_clauses, help_heading = "Limits")]
+    pub max_clauses: usize,
+    /// Most values of a terms query.
+    #[arg(long, value_name = "N", default_value_t = Limits::default().max_terms, help_heading = "Limits")]
+    pub max_terms: usize,
+    /// A search that took longer is logged as a warning, with what it asked.
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = time, help_heading = "Limits")]
+    pub slow_search: Duration,
     /// Most fields of an index, unless its settings say otherwise.
     #[arg(long, value_name = "N", default_value_t = Limits::default().max_fields, help_heading = "Limits")]
     pub max_fields: usize,
@@ -125,6 +146,13 @@ impl Flags {
             max_bulk_in_flight: self.max_bulk_in_flight,
             max_bulk_bytes: self.max_bulk_bytes,
             max_search_in_flight: self.max_search_in_flight,
+            max_open_contexts: self.max_open_contexts,
+            max_keep_alive: self.max_keep_alive,
+            max_slices: self.max_slices,
+            max_docvalue_fields: self.max_docvalue_fields,
+            max_clauses: self.max_clauses,
+            max_terms: self.max_terms,
+            slow_search: self.slow_search,
             max_fields: self.max_fields,
             writer_memory: self.writer_memory,
             writer_threads: self.writer_threads,

@@ -17,6 +17,20 @@ pub struct Limits {
     pub max_bulk_bytes: usize,
     /// Most searches worked on at once; beyond 64 times as many waiting, the answer is 429.
     pub max_search_in_flight: usize,
+    /// Most scrolls and points in time open at once; beyond it the answer is 429.
+    pub max_open_contexts: usize,
+    /// Longest time that a scroll or a point in time is kept for its next request.
+    pub max_keep_alive: Duration,
+    /// Most slices of a scroll or a point in time.
+    pub max_slices: u64,
+    /// Most `docvalue_fields` of a search.
+    pub max_docvalue_fields: usize,
+    /// Most clauses of a query, after wildcards over fields are expanded.
+    pub max_clauses: usize,
+    /// Most values of a `terms` query.
+    pub max_terms: usize,
+    /// A search that took longer is logged.
+    pub slow_search: Duration,
     /// Most mapped fields of an index.
     pub max_fields: usize,
     /// Memory of one index writer in bytes.
@@ -43,6 +57,13 @@ impl Default for Limits {
             max_bulk_in_flight: 64,
             max_bulk_bytes: 512 << 20,
             max_search_in_flight: cores.max(2),
+            max_open_contexts: 500,
+            max_keep_alive: Duration::from_secs(24 * 3600),
+            max_slices: 1_024,
+            max_docvalue_fields: 100,
+            max_clauses: 1_024,
+            max_terms: 65_536,
+            slow_search: Duration::from_secs(5),
             max_fields: 1_000,
             writer_memory: 128 << 20,
             writer_threads: 1,

@@ -22,6 +22,9 @@ use crate::http::{App, router};
 /// How long requests in flight may take after the stop signal.
 const GRACE: Duration = Duration::from_secs(10);
 
+/// How often contexts that nobody asked for in time are looked for.
+const REAP_EVERY: Duration = Duration::from_secs(1);
+
 /// The name of the listening socket that a supervisor hands down.
 const SOCKET: &str = "http";
 
@@ -69,6 +72,7 @@ pub async fn run(flags: Flags, mut sockets: Sockets, stop: CancellationToken) ->
     ));
     let (housekeeping_stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
     tasks.spawn(refresher::run(store, housekeeping_stop.clone()));
+    tasks.spawn(reap(Arc::clone(&app), housekeeping_stop.clone()));
     let served = serve(listener, app, stop).await;
     housekeeping_stop.cancel();
     while let Some(ended) = tasks.join_next().await {
@@ -76,6 +80,17 @@ pub async fn run(flags: Flags, mut sockets: Sockets, stop: CancellationToken) ->
     }
     info!(event.action = "stopped", "log store stopped");
     served
+}
+
+/// Closes scrolls and points in time that nobody asked for in time.
+async fn reap(app: Arc<App>, stop: CancellationToken) {
+    while stop
+        .run_until_cancelled(tokio::time::sleep(REAP_EVERY))
+        .await
+        .is_some()
+    {
+        app.held.reap();
+    }
 }
 
 async fn serve(listener: TcpListener, app: Arc<App>, stop: CancellationToken) -> anyhow::Result<()> {

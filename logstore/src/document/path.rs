@@ -31,6 +31,32 @@ fn collect<'a>(value: &'a Value, path: &str, found: &mut Vec<&'a Value>) {
     }
 }
 
+/// Collects the objects at a dotted path, those of arrays one by one.
+pub fn objects<'a>(source: &'a Value, path: &str) -> Vec<&'a Value> {
+    fn walk<'a>(value: &'a Value, path: &str, found: &mut Vec<&'a Value>) {
+        match value {
+            Value::Array(list) => list.iter().for_each(|item| walk(item, path, found)),
+            Value::Object(_) if path.is_empty() => found.push(value),
+            Value::Object(map) => {
+                for (key, child) in map {
+                    if key == path {
+                        walk(child, "", found);
+                    } else if let Some(rest) = path
+                        .strip_prefix(key.as_str())
+                        .and_then(|rest| rest.strip_prefix('.'))
+                    {
+                        walk(child, rest, found);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    let mut found = Vec::new();
+    walk(source, path, &mut found);
+    found
+}
+
 /// Lists every leaf path with its values, in the order of the document.
 pub fn leaves(source: &Value) -> Vec<(String, Vec<&Value>)> {
     fn walk<'a>(value: &'a Value, path: &str, out: &mut Vec<(String, Vec<&'a Value>)>) {

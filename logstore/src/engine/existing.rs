@@ -67,7 +67,7 @@ impl Index {
 }
 
 /// Where the living document of an id is.
-fn find(searcher: &Searcher, id: &str) -> ApiResult<Option<DocAddress>> {
+pub fn find(searcher: &Searcher, id: &str) -> ApiResult<Option<DocAddress>> {
     let field = schema::fields().id;
     let term = Term::from_field_text(field, id);
     for (ord, segment) in searcher.segment_readers().iter().enumerate() {

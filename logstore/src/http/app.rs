@@ -7,6 +7,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::engine::store::Store;
 use crate::error::{ApiError, ApiResult};
 use crate::present::Presented;
+use crate::search::held::Held;
 
 /// Searches that may wait for each one that runs.
 const SEARCHES_WAITING: usize = 64;
@@ -20,6 +21,8 @@ pub struct App {
     pub store: Arc<Store>,
     /// What the listener claims to be.
     pub presented: Presented,
+    /// Scrolls and points in time.
+    pub held: Arc<Held>,
     /// The node's name.
     pub node: String,
     /// Where it listens.
@@ -40,6 +43,7 @@ impl App {
         Self {
             store,
             presented,
+            held: Arc::new(Held::new(&limits)),
             node,
             address,
             bulks: Arc::new(Semaphore::new(limits.max_bulk_in_flight)),

@@ -210,7 +210,9 @@ pub async fn get(
 pub async fn source(
     State(app): State<Arc<App>>,
     Path((index, id)): Path<(String, String)>,
+    Query(params): Query<Params>,
 ) -> ApiResult<Reply> {
+    let filter = source_filter(&params);
     app.blocking(move |store| {
         let index = store
             .get(&index)
@@ -222,10 +224,15 @@ pub async fn source(
                 format!("Document not found [{}]/[_doc]/[{id}]", index.name),
             )
         })?;
-        Ok(Reply::raw(
-            200,
-            String::from_utf8_lossy(&found.source).into_owned(),
-        ))
+        if filter == SourceFilter::All {
+            return Ok(Reply::raw(
+                200,
+                String::from_utf8_lossy(&found.source).into_owned(),
+            ));
+        }
+        let source: Value = serde_json::from_slice(&found.source)
+            .map_err(|error| ApiError::internal(format!("stored document [{id}] cannot be read: {error}")))?;
+        Ok(Reply::json(&filter.apply(&source)))
     })
     .await
 }
@@ -234,36 +241,40 @@ pub async fn source(
 pub async fn multi_get(
     State(app): State<Arc<App>>,
     path: Option<Path<String>>,
+    Query(params): Query<Params>,
     headers: HeaderMap,
     body: Body,
 ) -> ApiResult<Reply> {
     let body = body::read_json(&headers, body, app.store.limits.max_content_length).await?;
+    let default_filter = source_filter(&params);
     let default_index = path.map(|Path(index)| index);
     let presented = app.presented;
     app.blocking(move |store| {
-        let mut asked: Vec<(Option<String>, String)> = Vec::new();
+        let mut asked: Vec<(Option<String>, String, SourceFilter)> = Vec::new();
         let text = crate::query::dsl::text;
         for doc in crate::query::dsl::list(body.get("docs")) {
             let id = doc
                 .get("_id")
                 .map(text)
                 .ok_or_else(|| ApiError::validation("id is missing"))?;
-            asked.push((doc.get("_index").map(text).or_else(|| default_index.clone()), id));
+            let filter = match doc.get("_source").or_else(|| doc.get("stored_fields")) {
+                Some(filter) => SourceFilter::parse(filter)?,
+                None => default_filter.clone(),
+            };
+            let index = doc.get("_index").map(text).or_else(|| default_index.clone());
+            asked.push((index, id, filter));
         }
         for id in crate::query::dsl::list(body.get("ids")) {
-            asked.push((default_index.clone(), text(id)));
+            asked.push((default_index.clone(), text(id), default_filter.clone()));
+        }
+        if asked.is_empty() {
+            return Err(ApiError::validation("no documents to get"));
         }
         let mut docs = Vec::with_capacity(asked.len());
-        for (index, id) in asked {
+        for (index, id, filter) in asked {
             let index = index.ok_or_else(|| ApiError::validation("index is missing"))?;
             docs.push(match store.get(&index) {
-                Some(index) => shown(
-                    presented,
-                    &index.name,
-                    &id,
-                    index.get(&id)?.as_ref(),
-                    &SourceFilter::All,
-                )?,
+                Some(index) => shown(presented, &index.name, &id, index.get(&id)?.as_ref(), &filter)?,
                 None => {
                     let error = crate::present::error::body(&ApiError::index_not_found(&index));
                     json!({"_index": index, "_id": id, "error": error["error"]}).to_string()

@@ -5,19 +5,26 @@
 //! is in [`reply`].
 
 pub mod admin;
+pub mod analyze;
 pub mod app;
 pub mod body;
 pub mod bulk;
 pub mod cat;
 pub mod cluster;
 pub mod document;
+pub mod explain;
 pub mod field_caps;
 pub mod index;
+pub mod msearch;
 pub mod params;
+pub mod point;
 pub mod reply;
 pub mod router;
+pub mod scroll;
 pub mod search;
+pub mod search_shards;
 pub mod template;
+pub mod terms_enum;
 
 pub use app::App;
 pub use router::router;

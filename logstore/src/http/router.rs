@@ -4,16 +4,20 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::from_fn;
-use axum::routing::{any, get, post, put};
+use axum::routing::{any, delete, get, post, put};
 
 use super::app::App;
-use super::{admin, bulk, cat, cluster, document, field_caps, index, reply, search, template};
+use super::{
+    admin, analyze, bulk, cat, cluster, document, explain, field_caps, index, msearch, point, reply, scroll,
+    search, search_shards, template, terms_enum,
+};
 
 /// The routes.
 pub fn router(app: Arc<App>) -> Router {
     let searching = || get(search::search).post(search::search);
+    let scrolling = || get(scroll::next).post(scroll::next).delete(scroll::clear);
     let counting = || get(search::count).post(search::count);
-    let many = || get(search::multi_search).post(search::multi_search);
+    let many = || get(msearch::multi_search).post(msearch::multi_search);
     let caps = || get(field_caps::field_caps).post(field_caps::field_caps);
     let refreshing = || get(index::refresh).post(index::refresh);
     let getting = || get(document::multi_get).post(document::multi_get);
@@ -42,12 +46,23 @@ pub fn router(app: Arc<App>) -> Router {
         // searching
         .route("/_search", searching())
         .route("/{index}/_search", searching())
+        .route("/_search/scroll", scrolling())
+        .route("/_search/scroll/{id}", scrolling())
+        .route("/{index}/_pit", post(point::open))
+        .route("/_pit", delete(point::close))
+        .route("/{index}/_search/point_in_time", post(point::open_opensearch))
+        .route("/_search/point_in_time", delete(point::close_opensearch))
+        .route(
+            "/_search/point_in_time/_all",
+            get(point::list_opensearch).delete(point::close_all_opensearch),
+        )
         .route("/_msearch", many())
         .route("/{index}/_msearch", many())
         .route("/_count", counting())
         .route("/{index}/_count", counting())
         .route("/_field_caps", caps())
         .route("/{index}/_field_caps", caps())
+        .merge(more_searching())
         // indices
         .route(
             "/{index}",
@@ -94,4 +109,47 @@ pub fn router(app: Arc<App>) -> Router {
         .method_not_allowed_fallback(admin::wrong_method)
         .layer(from_fn(reply::finish))
         .with_state(app)
+}
+
+/// What is asked about queries and terms, and what is refused by name.
+fn more_searching() -> Router<Arc<App>> {
+    let validating = || get(explain::validate).post(explain::validate);
+    let analyzing = || get(analyze::analyze).post(analyze::analyze);
+    let sharding = || get(search_shards::search_shards).post(search_shards::search_shards);
+    let refusing = || get(search_shards::refused).post(search_shards::refused);
+    let mut router = Router::new()
+        .route(
+            "/{index}/_explain/{id}",
+            get(explain::explain).post(explain::explain),
+        )
+        .route("/_validate/query", validating())
+        .route("/{index}/_validate/query", validating())
+        .route("/_analyze", analyzing())
+        .route("/{index}/_analyze", analyzing())
+        .route(
+            "/{index}/_terms_enum",
+            get(terms_enum::terms_enum).post(terms_enum::terms_enum),
+        )
+        .route("/_search_shards", sharding())
+        .route("/{index}/_search_shards", sharding())
+        .route("/_async_search", post(search_shards::async_search))
+        .route("/{index}/_async_search", post(search_shards::async_search))
+        .route(
+            "/_async_search/{id}",
+            get(search_shards::async_search_by_id).delete(search_shards::async_search_by_id),
+        );
+    for name in [
+        "_rank_eval",
+        "_mtermvectors",
+        "_search/template",
+        "_msearch/template",
+    ] {
+        router = router
+            .route(&format!("/{name}"), refusing())
+            .route(&format!("/{{index}}/{name}"), refusing());
+    }
+    router
+        .route("/_render/template", refusing())
+        .route("/{index}/_termvectors", refusing())
+        .route("/{index}/_termvectors/{id}", refusing())
 }

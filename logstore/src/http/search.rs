@@ -1,30 +1,118 @@
-//! `_search`, `_msearch`, `_count`.
+//! `_search` and `_count`: what a request asks, from its body and its parameters, and the answer.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
 use serde_json::{Value, json};
+use tracing::warn;
 
 use super::app::App;
 use super::body;
 use super::document::source_filter;
-use super::params::{Params, index_options, number};
+use super::params::{Params, flag, index_options, number};
 use super::reply::Reply;
+use super::scroll;
 use crate::engine::resolve::Options;
+use crate::engine::settings::duration;
 use crate::engine::store::Store;
 use crate::error::{ApiError, ApiResult};
+use crate::present::search::Envelope;
 use crate::present::{self, Presented};
 use crate::query::ast::{Operator, Query as Tree};
-use crate::query::dsl;
-use crate::query::lucene::{self, Flavor};
-use crate::search::request::Track;
+use crate::query::query_string::Options as Syntax;
+use crate::query::{check, dsl};
+use crate::search::held::Held;
+use crate::search::request::{AskedField, Track, bad_time};
 use crate::search::source::SourceFilter;
-use crate::search::{SearchRequest, execute, sort};
+use crate::search::{Outcome, SearchRequest, View, execute, sort, views};
 
-/// Most searches of one multi-search.
-const MAX_SEARCHES: usize = 1_000;
+/// Longest part of a slow search's body that is logged, in characters.
+const LOGGED_BODY: usize = 2_048;
+
+/// What a search needs besides its body.
+#[derive(Clone)]
+pub struct Searching {
+    /// What the listener claims to be.
+    pub presented: Presented,
+    /// Scrolls and points in time.
+    pub held: Arc<Held>,
+}
+
+// === impl Searching ===
+
+impl Searching {
+    /// The searching part of the application.
+    pub fn of(app: &App) -> Self {
+        Self {
+            presented: app.presented,
+            held: Arc::clone(&app.held),
+        }
+    }
+
+    /// Runs a search over what an expression names, or over a point in time, and writes the answer.
+    pub fn run(
+        &self,
+        store: &Store,
+        expression: &str,
+        options: Options,
+        mut request: SearchRequest,
+        mut envelope: Envelope,
+    ) -> ApiResult<String> {
+        check::look_up(&mut request.query, store)?;
+        if let Some(filter) = &mut request.post_filter {
+            check::look_up(filter, store)?;
+        }
+        let (seen, point) = self.views(store, expression, options, &mut request)?;
+        envelope.pit_id = point;
+        let outcome = timed(store, &seen, &request)?;
+        present::search::search(self.presented, &request, &outcome, &envelope)
+    }
+
+    /// What a search looks at: the present, or the point in time that the request names.
+    fn views(
+        &self,
+        store: &Store,
+        expression: &str,
+        options: Options,
+        request: &mut SearchRequest,
+    ) -> ApiResult<(Vec<View>, Option<String>)> {
+        let Some(point) = request.point.clone() else {
+            return Ok((views(&store.resolve(expression, options)?), None));
+        };
+        if !expression.is_empty() {
+            return Err(ApiError::validation(
+                "[indices] cannot be used with point in time. Do not specify any index with point in time.",
+            ));
+        }
+        let context = self.held.touch(&point.id, point.keep_alive)?;
+        // With an order of its own, hits of a point in time show what tells them apart.
+        request.tiebreak = !request.sort.is_empty() || request.search_after.is_some();
+        Ok((context.views.to_vec(), Some(point.id)))
+    }
+}
+
+/// Runs a search, and logs it if it was slow.
+pub fn timed(store: &Store, views: &[View], request: &SearchRequest) -> ApiResult<Outcome> {
+    let started = Instant::now();
+    let outcome = execute(views, request, &store.limits);
+    let elapsed = started.elapsed();
+    metrics::histogram!("logstore_search_seconds").record(elapsed.as_secs_f64());
+    if elapsed >= store.limits.slow_search {
+        let names: Vec<&str> = views.iter().map(|view| view.0.name.as_str()).take(8).collect();
+        let query: String = format!("{:?}", request.query).chars().take(LOGGED_BODY).collect();
+        warn!(
+            event.action = "slow-search",
+            event.duration = u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX),
+            labels.indices = names.join(","),
+            labels.query = query,
+            "search was slow"
+        );
+    }
+    outcome
+}
 
 /// `_search`, with or without an index.
 pub async fn search(
@@ -34,50 +122,64 @@ pub async fn search(
     headers: HeaderMap,
     body: Body,
 ) -> ApiResult<Reply> {
-    let body = body::read_json(&headers, body, app.store.limits.max_content_length).await?;
-    if params.contains_key("scroll") {
-        return Err(ApiError::argument(
-            "[scroll] is not supported by this store, use search_after",
-        ));
-    }
+    let body = read_body(&app, &params, &headers, body).await?;
     let _permit = app.search_permit().await?;
-    let presented = app.presented;
+    let searching = Searching::of(&app);
     app.blocking(move |store| {
-        let mut request = SearchRequest::parse(&body)?;
-        from_url(&mut request, &params)?;
-        let totals_as_int = present::search::totals_as_int(&params);
-        if totals_as_int && !body.get("track_total_hits").is_some_and(Value::is_boolean) {
-            request.track = Track::Exact;
-        }
+        let request = parse(&body, &params)?;
         let expression = path.as_ref().map_or("", |Path(index)| index.as_str());
-        run(
-            store,
-            presented,
-            expression,
-            index_options(&params),
-            &request,
-            totals_as_int,
-            None,
-        )
-        .map(|text| Reply::raw(200, text))
+        let envelope = Envelope {
+            totals_as_int: present::search::totals_as_int(&params),
+            ..Envelope::default()
+        };
+        let text = match time(&params, "scroll")? {
+            Some(keep_alive) => {
+                let indices = store.resolve(expression, index_options(&params))?;
+                scroll::start(&searching, store, views(&indices), request, envelope, keep_alive)?
+            }
+            None => searching.run(store, expression, index_options(&params), request, envelope)?,
+        };
+        Ok(Reply::raw(200, text))
     })
     .await
 }
 
-fn run(
-    store: &Store,
-    presented: Presented,
-    expression: &str,
-    options: Options,
-    request: &SearchRequest,
-    totals_as_int: bool,
-    status: Option<u16>,
-) -> ApiResult<String> {
-    let started = std::time::Instant::now();
-    let indices = store.resolve(expression, options)?;
-    let outcome = execute(&indices, request, &store.limits)?;
-    metrics::histogram!("logstore_search_seconds").record(started.elapsed().as_secs_f64());
-    present::search::search(presented, request, &outcome, totals_as_int, status)
+/// The body of a search, which a `GET` may also carry in its URL.
+pub async fn read_body(app: &App, params: &Params, headers: &HeaderMap, body: Body) -> ApiResult<Value> {
+    match params.get("source") {
+        Some(source) => body::json(source.as_bytes()),
+        None => body::read_json(headers, body, app.store.limits.max_content_length).await,
+    }
+}
+
+/// A search from its body and its parameters.
+pub fn parse(body: &Value, params: &Params) -> ApiResult<SearchRequest> {
+    let mut request = SearchRequest::parse(body)?;
+    from_url(&mut request, params)?;
+    if present::search::totals_as_int(params) {
+        match request.track {
+            Track::UpTo(_) if !asks_to_count(body, params) => request.track = Track::Exact,
+            Track::UpTo(limit) => {
+                return Err(ApiError::argument(format!(
+                    "[rest_total_hits_as_int] cannot be used if the tracking of total hits is not accurate, got {limit}"
+                )));
+            }
+            _ => {}
+        }
+    }
+    Ok(request)
+}
+
+fn asks_to_count(body: &Value, params: &Params) -> bool {
+    body.get("track_total_hits").is_some() || params.contains_key("track_total_hits")
+}
+
+/// A time in a parameter, if it is there.
+pub fn time(params: &Params, name: &str) -> ApiResult<Option<Duration>> {
+    match params.get(name) {
+        None => Ok(None),
+        Some(text) => duration(text).map(Some).ok_or_else(|| bad_time(name, text)),
+    }
 }
 
 /// What the parameters of the URL say, which win over the body.
@@ -99,26 +201,91 @@ fn from_url(request: &mut SearchRequest, params: &Params) -> ApiResult<()> {
         None => {}
         Some("true" | "") => request.track = Track::Exact,
         Some("false") => request.track = Track::Off,
+        Some("-1") => request.track = Track::Exact,
         Some(_) => request.track = Track::UpTo(number(params, "track_total_hits")?.unwrap_or(10_000)),
     }
+    let names = |name: &str| -> Option<Vec<String>> {
+        let text = params.get(name)?;
+        Some(
+            text.split(',')
+                .filter(|name| !name.is_empty())
+                .map(ToOwned::to_owned)
+                .collect(),
+        )
+    };
+    if let Some(names) = names("stored_fields") {
+        if !names.iter().any(|name| name == "_source") {
+            request.source = SourceFilter::Nothing;
+        }
+        request.stored_fields = Some(names);
+    }
     let filter = source_filter(params);
-    if filter != SourceFilter::All {
+    if filter != SourceFilter::All || params.get("_source").is_some_and(|value| value != "false") {
         request.source = filter;
+    }
+    if let Some(names) = names("docvalue_fields") {
+        request.docvalue_fields = names
+            .into_iter()
+            .map(|name| AskedField { name, format: None })
+            .collect();
+    }
+    if let Some(count) = number(params, "terminate_after")? {
+        request.terminate_after = Some(count).filter(|count| *count > 0);
+    }
+    if params.contains_key("timeout") {
+        request.timeout = time(params, "timeout")?;
+    }
+    for (name, target) in [
+        ("version", &mut request.version),
+        ("seq_no_primary_term", &mut request.seq_no),
+        ("explain", &mut request.explain),
+        ("track_scores", &mut request.track_scores),
+    ] {
+        if params.contains_key(name) {
+            *target = flag(params, name);
+        }
+    }
+    for unsupported in ["suggest_field", "suggest_text"] {
+        if params.contains_key(unsupported) {
+            return Err(ApiError::unsupported(unsupported));
+        }
     }
     Ok(())
 }
 
 /// `q=`, in Lucene's syntax.
-fn url_query(params: &Params) -> ApiResult<Option<Tree>> {
+pub fn url_query(params: &Params) -> ApiResult<Option<Tree>> {
     let Some(text) = params.get("q") else {
         return Ok(None);
     };
-    let field = params.get("df").map_or("*", String::as_str);
-    let operator = match params.get("default_operator") {
-        Some(operator) if operator.eq_ignore_ascii_case("and") => Operator::And,
-        _ => Operator::Or,
-    };
-    lucene::parse(text, &[(field.to_owned(), 1.0)], operator, Flavor::Full).map(Some)
+    Syntax {
+        fields: vec![(params.get("df").map_or("*", String::as_str).to_owned(), 1.0)],
+        operator: match params.get("default_operator") {
+            Some(operator) if operator.eq_ignore_ascii_case("and") => Operator::And,
+            _ => Operator::Or,
+        },
+        lenient: flag(params, "lenient"),
+        analyzer: params.get("analyzer").cloned(),
+        ..Syntax::default()
+    }
+    .parse(text)
+    .map(Some)
+}
+
+/// The query of a body whose only key is `query`, or of `q=`.
+pub fn lone_query(body: &Value, params: &Params) -> ApiResult<Tree> {
+    if let Some(query) = url_query(params)? {
+        return Ok(query);
+    }
+    let mut query = Tree::All;
+    for (key, value) in body.as_object().into_iter().flatten() {
+        match key.as_str() {
+            "query" if value.is_null() => {}
+            "query" => query = dsl::parse(value)?,
+            other => return Err(ApiError::parsing(format!("request does not support [{other}]"))),
+        }
+    }
+    Ok(query)
 }
 
 /// `_count`, with or without an index.
@@ -129,115 +296,27 @@ pub async fn count(
     headers: HeaderMap,
     body: Body,
 ) -> ApiResult<Reply> {
-    let body = body::read_json(&headers, body, app.store.limits.max_content_length).await?;
+    let body = read_body(&app, &params, &headers, body).await?;
     let _permit = app.search_permit().await?;
     app.blocking(move |store| {
-        let query = match (url_query(&params)?, body.get("query")) {
-            (Some(query), _) => query,
-            (None, Some(query)) => dsl::parse(query)?,
-            (None, None) => match body.as_object().and_then(|body| body.keys().next()) {
-                Some(key) => return Err(ApiError::parsing(format!("request does not support [{key}]"))),
-                None => Tree::All,
-            },
-        };
-        let indices = store.resolve(
-            path.as_ref().map_or("", |Path(index)| index.as_str()),
-            index_options(&params),
+        let mut query = lone_query(&body, &params)?;
+        check::look_up(&mut query, store)?;
+        check::check(&query, &store.limits)?;
+        let expression = path.as_ref().map_or("", |Path(index)| index.as_str());
+        let indices = store.resolve(expression, index_options(&params))?;
+        let terminate_after = number(&params, "terminate_after")?.filter(|count| *count > 0);
+        let (count, terminated) = execute::count_in(
+            &views(&indices),
+            &query,
+            number(&params, "min_score")?,
+            terminate_after,
         )?;
-        let count = execute::count(&indices, &query)?;
-        Ok(Reply::json(
-            &json!({"count": count, "_shards": present::search::shards(indices.len())}),
-        ))
+        let mut answer = json!({"count": count});
+        if terminate_after.is_some() {
+            answer["terminated_early"] = terminated.into();
+        }
+        answer["_shards"] = present::search::shards(indices.len());
+        Ok(Reply::json(&answer))
     })
     .await
-}
-
-/// `_msearch`, with or without an index.
-pub async fn multi_search(
-    State(app): State<Arc<App>>,
-    path: Option<Path<String>>,
-    Query(params): Query<Params>,
-    headers: HeaderMap,
-    body: Body,
-) -> ApiResult<Reply> {
-    let limit = app.store.limits.max_content_length;
-    let packed = body::is_gzip(&headers)?;
-    let bytes = body::read(&headers, body, limit).await?;
-    let _permit = app.search_permit().await?;
-    let presented = app.presented;
-    app.blocking(move |store| {
-        let bytes = if packed {
-            body::gunzip(&bytes, limit)?
-        } else {
-            bytes
-        };
-        let started = std::time::Instant::now();
-        let totals_as_int = present::search::totals_as_int(&params);
-        let default_index = path.as_ref().map_or("", |Path(index)| index.as_str());
-        let searches = pairs(&bytes)?;
-        let mut responses = Vec::with_capacity(searches.len());
-        for (header, body) in &searches {
-            let one = || -> ApiResult<String> {
-                let request = SearchRequest::parse(body)?;
-                let expression = match header.get("index") {
-                    Some(Value::Array(list)) => list.iter().map(dsl::text).collect::<Vec<_>>().join(","),
-                    Some(Value::String(one)) => one.clone(),
-                    _ => default_index.to_owned(),
-                };
-                let flag = |name: &str, default: bool| {
-                    header
-                        .get(name)
-                        .map_or(default, |v| v != &Value::Bool(false) && v != "false")
-                };
-                let options = index_options(&params);
-                let options = Options {
-                    ignore_unavailable: flag("ignore_unavailable", options.ignore_unavailable),
-                    allow_no_indices: flag("allow_no_indices", options.allow_no_indices),
-                };
-                run(
-                    store,
-                    presented,
-                    &expression,
-                    options,
-                    &request,
-                    totals_as_int,
-                    Some(200),
-                )
-            };
-            // One search that fails does not fail the others.
-            responses.push(one().unwrap_or_else(|error| present::error::body(&error).to_string()));
-        }
-        let took = started.elapsed().as_millis();
-        Ok(Reply::raw(
-            200,
-            format!("{{\"took\":{took},\"responses\":[{}]}}", responses.join(",")),
-        ))
-    })
-    .await
-}
-
-/// The header and body lines of a multi-search.
-fn pairs(bytes: &[u8]) -> ApiResult<Vec<(Value, Value)>> {
-    let blank = |line: &[u8]| line.iter().all(u8::is_ascii_whitespace);
-    let mut lines = bytes.split(|b| *b == b'\n').peekable();
-    let mut pairs = Vec::new();
-    while let Some(header) = lines.next() {
-        // An empty header line is allowed: everything by default. Two empty lines are nothing.
-        if blank(header) && lines.peek().is_none_or(|line| blank(line)) {
-            continue;
-        }
-        let body = lines
-            .next()
-            .ok_or_else(|| ApiError::argument("The msearch request must be terminated by a newline [\\n]"))?;
-        pairs.push((body::json(header)?, body::json(body)?));
-        if pairs.len() > MAX_SEARCHES {
-            return Err(ApiError::argument(format!(
-                "more than [{MAX_SEARCHES}] searches in one request"
-            )));
-        }
-    }
-    if pairs.is_empty() {
-        return Err(ApiError::validation("no requests added"));
-    }
-    Ok(pairs)
 }

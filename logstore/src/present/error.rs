@@ -21,6 +21,20 @@ pub fn cause(error: &ApiError) -> Value {
 /// The whole body of an error answer.
 pub fn body(error: &ApiError) -> Value {
     let own = cause(error);
+    if let Some(index) = &error.shard {
+        let failed = json!({"shard": 0, "index": index, "node": "_local", "reason": own});
+        return json!({
+            "error": {
+                "root_cause": [own],
+                "type": "search_phase_execution_exception",
+                "reason": "all shards failed",
+                "phase": "query",
+                "grouped": true,
+                "failed_shards": [failed],
+            },
+            "status": error.status,
+        });
+    }
     let mut full = Map::new();
     full.insert("root_cause".into(), json!([own]));
     if let Value::Object(own) = own {

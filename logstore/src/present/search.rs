@@ -3,23 +3,40 @@
 use std::collections::HashMap;
 
 use serde::Serialize;
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::Presented;
 use crate::error::{ApiError, ApiResult};
-use crate::search::source::SourceFilter;
-use crate::search::{Hit, Outcome, SearchRequest, fetch};
+use crate::search::{Hit, Outcome, SearchRequest, Total};
+
+/// What an answer has besides what was found.
+#[derive(Debug, Clone, Default)]
+pub struct Envelope {
+    /// Totals are numbers, as before 7.
+    pub totals_as_int: bool,
+    /// The status, of an item of a multi-search.
+    pub status: Option<u16>,
+    /// The id of the scroll.
+    pub scroll_id: Option<String>,
+    /// The id of the point in time.
+    pub pit_id: Option<String>,
+}
 
 #[derive(Serialize)]
 struct Answer<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    _scroll_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pit_id: Option<&'a str>,
     took: u64,
     timed_out: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    terminated_early: Option<bool>,
     _shards: Value,
     hits: Hits<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     aggregations: Option<&'a Map<String, Value>>,
-    /// Of an item of a multi-search.
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<u16>,
 }
@@ -33,11 +50,21 @@ struct Hits<'a> {
 }
 
 #[derive(Serialize)]
+struct InnerHits<'a> {
+    hits: Hits<'a>,
+}
+
+#[derive(Serialize)]
 struct OneHit<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    _shard: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    _node: Option<&'static str>,
     _index: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     _type: Option<&'static str>,
-    _id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    _id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     _version: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -46,11 +73,27 @@ struct OneHit<'a> {
     _primary_term: Option<u64>,
     _score: Option<f32>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    _source: Option<Box<RawValue>>,
-    #[serde(skip_serializing_if = "Map::is_empty")]
-    fields: Map<String, Value>,
+    _source: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "is_empty")]
+    fields: &'a Map<String, Value>,
+    #[serde(skip_serializing_if = "is_empty")]
+    highlight: &'a Map<String, Value>,
     #[serde(skip_serializing_if = "<[Value]>::is_empty")]
     sort: &'a [Value],
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    matched_queries: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    _explanation: Option<&'a Value>,
+    #[serde(skip_serializing_if = "HashMap::is_empty")]
+    inner_hits: HashMap<&'a str, InnerHits<'a>>,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes what it has by reference"
+)]
+fn is_empty(map: &&Map<String, Value>) -> bool {
+    map.is_empty()
 }
 
 /// The answer to a search, as JSON text.
@@ -58,32 +101,18 @@ pub fn search(
     presented: Presented,
     request: &SearchRequest,
     outcome: &Outcome,
-    totals_as_int: bool,
-    status: Option<u16>,
+    envelope: &Envelope,
 ) -> ApiResult<String> {
-    let hits = outcome
-        .hits
-        .iter()
-        .map(|hit| one(presented, request, hit))
-        .collect::<ApiResult<_>>()?;
-    let total = outcome.total.map(|total| {
-        if totals_as_int {
-            json!(total.value)
-        } else {
-            json!({"value": total.value, "relation": if total.at_least { "gte" } else { "eq" }})
-        }
-    });
     let answer = Answer {
+        _scroll_id: envelope.scroll_id.as_deref(),
+        pit_id: envelope.pit_id.as_deref(),
         took: outcome.took,
-        timed_out: false,
+        timed_out: outcome.timed_out,
+        terminated_early: outcome.terminated_early,
         _shards: shards(outcome.shards),
-        hits: Hits {
-            total,
-            max_score: outcome.max_score,
-            hits,
-        },
+        hits: hits(presented, request, outcome, envelope.totals_as_int),
         aggregations: outcome.aggregations.as_ref(),
-        status,
+        status: envelope.status,
     };
     serde_json::to_string(&answer).map_err(|error| ApiError::internal(error.to_string()))
 }
@@ -93,43 +122,63 @@ pub fn shards(count: usize) -> Value {
     json!({"total": count, "successful": count, "skipped": 0, "failed": 0})
 }
 
-fn one<'a>(presented: Presented, request: &SearchRequest, hit: &'a Hit) -> ApiResult<OneHit<'a>> {
-    let unreadable = |error: serde_json::Error| {
-        ApiError::internal(format!("stored document [{}] cannot be read: {error}", hit.id))
-    };
-    let wants_fields = !request.fields.is_empty() || !request.docvalue_fields.is_empty();
-    let filters = matches!(request.source, SourceFilter::Some { .. });
-    let tree: Option<Value> = if wants_fields || filters {
-        Some(serde_json::from_slice(&hit.source).map_err(unreadable)?)
+fn total(total: Total, as_int: bool) -> Value {
+    if as_int {
+        json!(total.value)
     } else {
-        None
-    };
-    let source = match (&request.source, &tree) {
-        (SourceFilter::Nothing, _) => None,
-        (SourceFilter::All, _) => {
-            let raw: &RawValue = serde_json::from_slice(&hit.source).map_err(unreadable)?;
-            Some(raw.to_owned())
-        }
-        (filter, Some(tree)) => Some(to_raw_value(&filter.apply(tree)).map_err(unreadable)?),
-        (_, None) => None,
-    };
-    let mut fields = Map::new();
-    if let Some(tree) = &tree {
-        fields = fetch::fields(tree, &hit.mapping, &request.docvalue_fields);
-        fields.extend(fetch::fields(tree, &hit.mapping, &request.fields));
+        json!({"value": total.value, "relation": if total.at_least { "gte" } else { "eq" }})
     }
-    Ok(OneHit {
-        _index: &hit.index.name,
+}
+
+fn hits<'a>(
+    presented: Presented,
+    request: &SearchRequest,
+    outcome: &'a Outcome,
+    totals_as_int: bool,
+) -> Hits<'a> {
+    Hits {
+        // A number cannot say that nothing was counted, except as none.
+        total: match outcome.total {
+            Some(counted) => Some(total(counted, totals_as_int)),
+            None => totals_as_int.then(|| json!(-1)),
+        },
+        max_score: outcome.max_score,
+        hits: outcome
+            .hits
+            .iter()
+            .map(|hit| one(presented, request, hit, totals_as_int))
+            .collect(),
+    }
+}
+
+fn one<'a>(presented: Presented, request: &SearchRequest, hit: &'a Hit, totals_as_int: bool) -> OneHit<'a> {
+    let inner = request.collapse.iter().flat_map(|collapse| &collapse.inner);
+    OneHit {
+        _shard: request.explain.then(|| format!("[{}][0]", hit.index)),
+        _node: request.explain.then_some("_local"),
+        _index: &hit.index,
         _type: presented.doc_type(),
-        _id: &hit.id,
+        _id: hit.id.as_deref(),
         _version: request.version.then_some(hit.version),
         _seq_no: request.seq_no.then_some(hit.seq_no),
         _primary_term: request.seq_no.then_some(1),
         _score: hit.score,
-        _source: source,
-        fields,
+        _source: hit.source.as_deref(),
+        fields: &hit.fields,
+        highlight: &hit.highlight,
         sort: &hit.sort,
-    })
+        matched_queries: &hit.matched,
+        _explanation: hit.explanation.as_ref(),
+        inner_hits: hit
+            .inner
+            .iter()
+            .zip(inner)
+            .map(|((name, outcome), (_, request))| {
+                let hits = hits(presented, request, outcome, totals_as_int);
+                (name.as_str(), InnerHits { hits })
+            })
+            .collect(),
+    }
 }
 
 /// Parameters of a URL that a search takes from outside its body.

@@ -5,7 +5,7 @@
 use punt_lucene::{Bound, Node};
 use serde_json::Value;
 
-use super::ast::{Bool, MultiKind, Operator, Pattern, Query, Range};
+use super::ast::{Bool, Fuzziness, MultiKind, MultiMatch, Operator, Pattern, Query, Range, Words};
 use crate::error::{ApiError, ApiResult};
 
 pub use punt_lucene::Flavor;
@@ -36,7 +36,7 @@ impl Defaults<'_> {
             Node::All => Query::All,
             Node::Nothing => Query::Nothing,
             Node::Exists(field) => Query::Exists(field),
-            Node::Word { field, text } => self.text(field, text, MultiKind::Words),
+            Node::Word { field, text } => self.text(field, text, MultiKind::Best),
             Node::Phrase {
                 field: Some(field),
                 text,
@@ -57,7 +57,8 @@ impl Defaults<'_> {
             } => self.each_field(field, |field| Query::Fuzzy {
                 field,
                 text: text.clone(),
-                distance,
+                fuzziness: Fuzziness::Edits(distance),
+                prefix: 0,
             }),
             Node::Range { field, from, to } => self.each_field(field, |field| {
                 Query::Range(Range {
@@ -89,6 +90,10 @@ impl Defaults<'_> {
             Some(field) => vec![(field, 1.0)],
             None => self.fields.to_vec(),
         };
+        let words = Words {
+            operator: self.operator,
+            ..Words::default()
+        };
         match fields.as_slice() {
             [(field, _)] if !field.contains('*') => {
                 let field = field.clone();
@@ -100,21 +105,17 @@ impl Defaults<'_> {
                         prefix: false,
                     }
                 } else {
-                    Query::Match {
-                        field,
-                        text,
-                        operator: self.operator,
-                        minimum: None,
-                        lenient: false,
-                    }
+                    Query::Match { field, text, words }
                 }
             }
-            _ => Query::MultiMatch {
+            _ => Query::MultiMatch(Box::new(MultiMatch {
                 fields,
                 text,
-                operator: self.operator,
                 kind,
-            },
+                words,
+                slop: 0,
+                tie_breaker: None,
+            })),
         }
     }
 
@@ -131,10 +132,10 @@ impl Defaults<'_> {
         match (field, self.fields) {
             (Some(field), _) => make(field),
             (None, [(field, _)]) => make(field.clone()),
-            (None, fields) => Query::bool(Bool {
-                should: fields.iter().map(|(field, _)| make(field.clone())).collect(),
-                ..Bool::default()
-            }),
+            (None, fields) => Query::DisMax {
+                queries: fields.iter().map(|(field, _)| make(field.clone())).collect(),
+                tie_breaker: 0.0,
+            },
         }
     }
 }
@@ -155,9 +156,7 @@ mod tests {
         Query::Match {
             field: field.into(),
             text: text.into(),
-            operator: Operator::Or,
-            minimum: None,
-            lenient: false,
+            words: Words::default(),
         }
     }
 

@@ -8,6 +8,7 @@ use tantivy::query::{AllQuery, EmptyQuery, ExistsQuery, Query, RangeQuery};
 
 use super::ast::Range;
 use super::dsl::text;
+use super::scan::ScanQuery;
 use super::{address, terms};
 use crate::date::Millis;
 use crate::date::math::{self, Round};
@@ -68,10 +69,30 @@ pub fn lower(fields: &Fields, field: &Field, range: &Range, now: Millis) -> ApiR
             };
             ranged(field, bound(&range.from), bound(&range.to))
         }
-        Kind::Text => Err(ApiError::argument(format!(
-            "[range] on the text field [{0}] is not supported, use a keyword field such as [{0}.keyword]",
-            field.path
-        ))),
+        Kind::Text => {
+            // Analysed terms have no column: their dictionary is looked through.
+            let key = |value: &str| {
+                terms::string(fields.text, &field.path, value)
+                    .serialized_value_bytes()
+                    .to_vec()
+            };
+            let bound = |side: &Option<(Value, bool)>| {
+                side.as_ref().map(|(value, included)| {
+                    let key = key(&text(value));
+                    if *included {
+                        Bound::Included(key)
+                    } else {
+                        Bound::Excluded(key)
+                    }
+                })
+            };
+            Ok(Box::new(ScanQuery {
+                family: fields.text,
+                from: bound(&range.from).unwrap_or_else(|| Bound::Included(key(""))),
+                to: bound(&range.to).unwrap_or_else(|| terms::end_of_prefix(&key(""))),
+                test: std::sync::Arc::new(|_| true),
+            }))
+        }
         Kind::Unindexed => Ok(Box::new(EmptyQuery)),
     }
 }

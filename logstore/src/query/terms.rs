@@ -7,6 +7,7 @@ use tantivy::schema::Field as Handle;
 use crate::error::{ApiError, ApiResult};
 use crate::mapping::field::escape;
 use crate::query::ast::Pattern;
+use crate::query::regexp;
 
 /// The term of a string at a path.
 pub fn string(family: Handle, path: &str, value: &str) -> Term {
@@ -29,6 +30,18 @@ pub fn float(family: Handle, path: &str, value: f64) -> Term {
     term
 }
 
+/// The end of the terms that start with some bytes.
+pub fn end_of_prefix(prefix: &[u8]) -> std::ops::Bound<Vec<u8>> {
+    let mut end = prefix.to_vec();
+    while let Some(last) = end.pop() {
+        if last < u8::MAX {
+            end.push(last + 1);
+            return std::ops::Bound::Excluded(end);
+        }
+    }
+    std::ops::Bound::Unbounded
+}
+
 /// The strings at a path that match a pattern.
 ///
 /// tantivy matches an automaton against the whole term, and the terms of a JSON field start with their path:
@@ -39,11 +52,7 @@ pub fn pattern(
     pattern: &Pattern,
     ignore_case: bool,
 ) -> ApiResult<Box<dyn Query>> {
-    let expression = match pattern {
-        Pattern::Prefix(text) => format!("{}.*", regex::escape(text)),
-        Pattern::Wildcard(text) => wildcard(text),
-        Pattern::Regexp(text) => text.clone(),
-    };
+    let expression = expression(pattern)?;
     let flags = if ignore_case { "(?is:" } else { "(?s:" };
     let start = regex::escape(&path.replace('.', "\u{1}"));
     let query =
@@ -53,6 +62,16 @@ pub fn pattern(
             ))
         })?;
     Ok(Box::new(query))
+}
+
+/// A pattern as a regular expression over the whole term.
+pub fn expression(pattern: &Pattern) -> ApiResult<String> {
+    match pattern {
+        Pattern::Prefix(text) => Ok(format!("{}.*", regex::escape(text))),
+        Pattern::Wildcard(text) => Ok(wildcard(text)),
+        Pattern::Regexp(text) => regexp::translate(text)
+            .map_err(|reason| ApiError::argument(format!("cannot use regexp [{text}]: {reason}"))),
+    }
 }
 
 /// `*` and `?` as a regular expression.

@@ -1,26 +1,30 @@
 //! Runs a search over several indices and merges what they give.
 
+use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Instant;
 
-use bytes::Bytes;
-use tantivy::Searcher;
+use serde_json::{Map, Value};
 use tantivy::aggregation::agg_req::Aggregations;
 use tantivy::aggregation::intermediate_agg_result::IntermediateAggregationResults;
 use tantivy::aggregation::{AggContextParams, AggregationLimitsGuard, DistributedAggregationCollector};
 use tantivy::collector::Count;
-use tantivy::query::Query as _;
+use tantivy::query::{BoostQuery, Query as Lowered};
 
+use super::gate::{Budget, Gate};
+use super::hit::{Hit, Reading};
 use super::request::{SearchRequest, Track};
-use super::sort::{By, Column, SortKey};
-use super::top::{Candidate, TopHits, compare};
+use super::slice;
+use super::sort::{By, SortKey, SortValue};
+use super::top::{Candidate, Found, Key, TopHits, compare, group_name};
+use super::view::{View, views};
 use crate::aggs;
-use crate::date;
-use crate::engine::existing;
+use crate::date::{self, Millis};
 use crate::engine::index::Index;
-use crate::error::ApiResult;
+use crate::error::{ApiError, ApiResult};
 use crate::limits::Limits;
-use crate::mapping::Mapping;
-use crate::query::Lowering;
+use crate::mapping::{Field, Mapping, pattern};
+use crate::query::{Lowering, Query, check};
 
 /// How many documents matched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,32 +35,15 @@ pub struct Total {
     pub at_least: bool,
 }
 
-/// One hit.
-#[derive(Debug)]
-pub struct Hit {
-    /// Its index.
-    pub index: Arc<Index>,
-    /// The mapping at the time of the search.
-    pub mapping: Arc<Mapping>,
-    /// `_id`.
-    pub id: String,
-    /// `_source` as it was sent.
-    pub source: Bytes,
-    /// `_version`.
-    pub version: u64,
-    /// `_seq_no`.
-    pub seq_no: u64,
-    /// `_score`.
-    pub score: Option<f32>,
-    /// `sort`, ready to be written; empty when the order is the default one.
-    pub sort: Vec<serde_json::Value>,
-}
-
 /// The answer to a search.
 #[derive(Debug)]
 pub struct Outcome {
     /// Milliseconds it took.
     pub took: u64,
+    /// Whether the time was over before it was complete.
+    pub timed_out: bool,
+    /// Whether `terminate_after` ended it; `None` when that was not asked for.
+    pub terminated_early: Option<bool>,
     /// Indices searched.
     pub shards: usize,
     /// Matches; `None` when they were not to be counted.
@@ -66,130 +53,70 @@ pub struct Outcome {
     /// The hits.
     pub hits: Vec<Hit>,
     /// The aggregations, rendered.
-    pub aggregations: Option<serde_json::Map<String, serde_json::Value>>,
+    pub aggregations: Option<Map<String, Value>>,
+    /// The sort values of the last hit, with the tie-breaker: where the next page starts.
+    pub last: Option<Vec<Value>>,
 }
 
-/// One index with what it has found.
-struct Searched {
-    index: Arc<Index>,
-    mapping: Arc<Mapping>,
-    searcher: Searcher,
-    found: Vec<Candidate>,
+/// What one index gave.
+struct Part {
+    found: Found,
+    count: u64,
+    aggregated: Option<(Aggregations, IntermediateAggregationResults)>,
+}
+
+/// Everything that is the same in each index of a search.
+struct Run<'a> {
+    request: &'a SearchRequest,
+    views: &'a [View],
+    now: Millis,
+    keys: Vec<SortKey>,
+    scores: bool,
+    plan: Vec<aggs::Plan>,
+    guard: AggregationLimitsGuard,
+    budget: Arc<Budget>,
 }
 
 /// Runs a search. Blocks; call it where blocking is allowed.
-pub fn execute(indices: &[Arc<Index>], request: &SearchRequest, limits: &Limits) -> ApiResult<Outcome> {
+pub fn execute(views: &[View], request: &SearchRequest, limits: &Limits) -> ApiResult<Outcome> {
     request.check(limits)?;
-    let started = std::time::Instant::now();
+    check::check(&request.query, limits)?;
+    let started = Instant::now();
     let now = date::now();
-    let by_score = request.sort.is_empty();
-    // Without a sort the order is by score, then by arrival.
-    let keys = if by_score {
-        vec![score_key()]
-    } else {
-        request.sort.clone()
+    let keys = request.keys();
+    let scores =
+        request.sort.is_empty() || request.track_scores || keys.iter().any(|key| key.by == By::Score);
+    let run = Run {
+        request,
+        views,
+        now,
+        scores,
+        plan: aggs::plan(&request.aggs, &request.query, views, now, limits)?,
+        guard: AggregationLimitsGuard::new(None, Some(limits.max_buckets)),
+        budget: Arc::new(Budget::until(request.timeout.map(|time| started + time))),
+        keys,
     };
-    let scores = by_score
-        || request.track_scores
-        || keys.iter().any(|key| key.by == By::Score)
-        || request.min_score.is_some();
-    let limit = request.from + request.size;
-    let views: Vec<(Arc<Index>, Arc<Mapping>, Searcher)> = indices
-        .iter()
-        .map(|index| (Arc::clone(index), index.mapping(), index.searcher()))
-        .collect();
-    let plan = aggs::plan(&request.aggs, &request.query, &views, now, limits)?;
-    let guard = AggregationLimitsGuard::new(None, Some(limits.max_buckets));
-    let mut searched = Vec::with_capacity(indices.len());
-    let mut total = 0_u64;
-    let mut merged: Option<(Aggregations, IntermediateAggregationResults)> = None;
-    for (index, mapping, searcher) in views {
-        let lowering = Lowering::new(&index.name, &mapping, now);
-        let query = lowering.lower(&request.query)?;
-        let hits_query = match &request.post_filter {
-            Some(filter) => Some(lowering.lower(&request.query.clone().and_filter(filter.clone()))?),
-            None => None,
-        };
-        let columns: Vec<(SortKey, Column)> = keys
-            .iter()
-            .map(|key| Ok((key.clone(), key.column(&mapping)?)))
-            .collect::<ApiResult<_>>()?;
-        let after = match &request.search_after {
-            None => None,
-            Some(values) => Some(
-                keys.iter()
-                    .zip(values)
-                    .map(|(key, value)| {
-                        let field = match &key.by {
-                            By::Field(name) => mapping.get(name),
-                            _ => None,
-                        };
-                        key.read(value, field.map(|field| &**field))
-                    })
-                    .collect::<ApiResult<Vec<_>>>()?,
-            ),
-        };
-        let top = (limit > 0).then(|| TopHits {
-            keys: Arc::new(columns),
-            after,
-            limit,
-            scores,
-            min_score: request.min_score,
-        });
-        let aggregations = aggs::lower(&request.aggs, &plan, &lowering)?;
-        let collector = (!request.aggs.is_empty()).then(|| {
-            let context = AggContextParams::new(guard.clone(), index.tantivy().tokenizers().clone());
-            DistributedAggregationCollector::from_aggs(aggregations.clone(), context)
-        });
-        let counts = request.track != Track::Off;
-        let (found, counted, aggregated) = match (top, collector, hits_query) {
-            (None, None, hits_query) => {
-                let query = hits_query.unwrap_or(query);
-                let counted = if counts {
-                    Some(query.count(&searcher)?)
-                } else {
-                    None
-                };
-                (None, counted, None)
-            }
-            (top, collector, None) => searcher.search(&query, &(top, counts.then_some(Count), collector))?,
-            (top, collector, Some(hits_query)) => {
-                let (found, counted) = searcher.search(&hits_query, &(top, counts.then_some(Count)))?;
-                (found, counted, searcher.search(&query, &collector)?)
-            }
-        };
-        total += counted.unwrap_or_default() as u64;
-        if let Some(part) = aggregated {
-            merged = Some(match merged {
-                None => (aggregations, part),
-                Some((request, mut all)) => {
-                    all.merge_fruits(part)?;
-                    (request, all)
-                }
-            });
+    let mut parts = Vec::with_capacity(views.len());
+    for (place, view) in views.iter().enumerate() {
+        // The first index is searched however little time there is: its answer has the right shape.
+        if place > 0 && run.budget.is_over() {
+            break;
         }
-        searched.push(Searched {
-            index,
-            mapping,
-            searcher,
-            found: found.unwrap_or_default(),
-        });
+        parts.push(run.search(place).map_err(|error| error.on_shard(&view.0.name))?);
     }
-    let aggregations = if request.aggs.is_empty() {
-        None
-    } else {
-        let results = match merged {
-            Some((request, all)) => all.into_final_result(request, guard)?,
-            None => tantivy::aggregation::agg_result::AggregationResults::default(),
-        };
-        let rendered = aggs::render(&request.aggs, &plan, &results);
-        aggs::check_buckets(&rendered, limits)?;
-        Some(rendered)
-    };
-    let (hits, max_score) = fetch(&searched, &keys, request, by_score)?;
+    let total: u64 = parts.iter().map(|part| part.count).sum();
+    let aggregations = run.aggregations(&mut parts, limits)?;
+    let (hits, last) = run.hits(&parts, limits)?;
+    let max_score = parts
+        .iter()
+        .filter_map(|part| part.found.max_score)
+        .reduce(f32::max)
+        .filter(|_| run.shows_scores() && request.size > 0);
     Ok(Outcome {
         took: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
-        shards: searched.len(),
+        timed_out: run.budget.timed_out(),
+        terminated_early: request.terminate_after.map(|_| run.budget.terminated()),
+        shards: views.len(),
         total: match request.track {
             Track::Off => None,
             Track::UpTo(limit) if total > limit => Some(Total {
@@ -201,83 +128,309 @@ pub fn execute(indices: &[Arc<Index>], request: &SearchRequest, limits: &Limits)
                 at_least: false,
             }),
         },
-        max_score,
+        // Of no index at all the best score is none, which Elasticsearch writes as zero.
+        max_score: if views.is_empty() { Some(0.0) } else { max_score },
         hits,
         aggregations,
+        last,
     })
 }
 
-/// How many documents match.
-pub fn count(indices: &[Arc<Index>], query: &crate::query::Query) -> ApiResult<u64> {
+/// How many documents of some indices match.
+pub fn count(indices: &[Arc<Index>], query: &Query) -> ApiResult<u64> {
+    count_in(&views(indices), query, None, None).map(|(count, _)| count)
+}
+
+/// How many documents match with at least a score, and whether counting stopped at so many of each index.
+pub fn count_in(
+    views: &[View],
+    query: &Query,
+    min_score: Option<f64>,
+    terminate_after: Option<u64>,
+) -> ApiResult<(u64, bool)> {
     let now = date::now();
+    let budget = Arc::new(Budget::default());
     let mut total = 0;
-    for index in indices {
-        let mapping = index.mapping();
-        let lowered = Lowering::new(&index.name, &mapping, now).lower(query)?;
-        total += lowered.count(&index.searcher())? as u64;
+    for (index, mapping, searcher) in views {
+        let lowered = Lowering::new(&index.name, mapping, now)
+            .lower(query)
+            .map_err(|error| error.on_shard(&index.name))?;
+        let lowered = Gate::around(lowered, min_score.map(narrow), terminate_after, &budget);
+        total += lowered.count(searcher)? as u64;
     }
-    Ok(total)
+    Ok((total, budget.terminated()))
 }
 
-fn score_key() -> SortKey {
-    SortKey {
-        by: By::Score,
-        descending: true,
-        missing_first: false,
-        unmapped_type: None,
-        format: None,
+#[expect(clippy::cast_possible_truncation, reason = "scores are f32")]
+fn narrow(score: f64) -> f32 {
+    score as f32
+}
+
+/// The field that a key sorts by, in an index.
+fn field_of<'m>(key: &SortKey, mapping: &'m Mapping) -> Option<&'m Field> {
+    match &key.by {
+        By::Field(name) => mapping.get(name).map(|field| &**field),
+        _ => None,
     }
 }
 
-fn fetch(
-    searched: &[Searched],
-    keys: &[SortKey],
-    request: &SearchRequest,
-    by_score: bool,
-) -> ApiResult<(Vec<Hit>, Option<f32>)> {
-    let keys: Vec<&SortKey> = keys.iter().collect();
-    let mut all: Vec<(usize, &Candidate)> = searched
-        .iter()
-        .enumerate()
-        .flat_map(|(place, part)| part.found.iter().map(move |hit| (place, hit)))
-        .collect();
-    all.sort_by(|(place_a, a), (place_b, b)| {
-        let by_keys = keys
+// === impl Run ===
+
+impl Run<'_> {
+    /// Whether hits show their scores.
+    fn shows_scores(&self) -> bool {
+        self.request.sort.is_empty()
+            || self.request.track_scores
+            || self.keys.iter().any(|key| key.by == By::Score)
+    }
+
+    fn search(&self, place: usize) -> ApiResult<Part> {
+        let request = self.request;
+        let (index, mapping, searcher) = &self.views[place];
+        let lowering = Lowering::new(&index.name, mapping, self.now);
+        let gated = |query: Box<dyn Lowered>| {
+            let min_score = request.min_score.map(narrow);
+            Gate::around(query, min_score, request.terminate_after, &self.budget)
+        };
+        let boost = request
+            .indices_boost
             .iter()
-            .zip(a.values.iter().zip(&b.values))
-            .map(|(key, (a, b))| key.compare(a, b))
-            .find(|ordering| ordering.is_ne());
-        by_keys.unwrap_or_else(|| place_a.cmp(place_b).then_with(|| compare(&keys, a, b)))
-    });
-    let max_score = if by_score {
-        all.first().and_then(|(_, hit)| hit.score)
-    } else {
-        None
-    };
-    let mut hits = Vec::with_capacity(request.size.min(all.len()));
-    for (place, candidate) in all.into_iter().skip(request.from).take(request.size) {
-        let part = &searched[place];
-        let (id, source) = existing::stored(&part.searcher, candidate.address)?;
-        let (seq_no, version) = existing::numbers(&part.searcher, candidate.address)?;
-        hits.push(Hit {
-            index: Arc::clone(&part.index),
-            mapping: Arc::clone(&part.mapping),
-            id,
-            source,
-            version,
-            seq_no,
-            score: candidate
-                .score
-                .filter(|_| by_score || request.track_scores || keys.iter().any(|k| k.by == By::Score)),
-            sort: if by_score {
+            .find(|(name, _)| pattern::matches(name, &index.name))
+            .map(|(_, boost)| *boost);
+        let lower = |query: &Query| -> ApiResult<Box<dyn Lowered>> {
+            let mut lowered = lowering.lower(query)?;
+            if let Some(boost) = boost {
+                lowered = Box::new(BoostQuery::new(lowered, boost));
+            }
+            if let Some(part) = request.slice {
+                lowered = slice::part_of(lowered, part);
+            }
+            Ok(gated(lowered))
+        };
+        let query = lower(&request.query)?;
+        let hits_query = match &request.post_filter {
+            Some(filter) => Some(lower(&request.query.clone().and_filter(filter.clone()))?),
+            None => None,
+        };
+        let top = self.top(place, mapping)?;
+        let aggregations = aggs::lower(&request.aggs, &self.plan, &lowering)?;
+        let collector = (!request.aggs.is_empty()).then(|| {
+            let context = AggContextParams::new(self.guard.clone(), index.tantivy().tokenizers().clone());
+            DistributedAggregationCollector::from_aggs(aggregations.clone(), context)
+        });
+        let counts = request.track != Track::Off;
+        let (found, counted, aggregated) = match (top, collector, hits_query) {
+            (None, None, hits_query) => {
+                let query = hits_query.unwrap_or(query);
+                let counted = if counts {
+                    Some(query.count(searcher)?)
+                } else {
+                    None
+                };
+                (None, counted, None)
+            }
+            (top, collector, None) => searcher.search(&query, &(top, counts.then_some(Count), collector))?,
+            (top, collector, Some(hits_query)) => {
+                let (found, counted) = searcher.search(&hits_query, &(top, counts.then_some(Count)))?;
+                (found, counted, searcher.search(&query, &collector)?)
+            }
+        };
+        Ok(Part {
+            found: found.unwrap_or_default(),
+            count: counted.unwrap_or_default() as u64,
+            aggregated: aggregated.map(|part| (aggregations, part)),
+        })
+    }
+
+    /// The collector of the hits of an index, if hits are wanted.
+    fn top(&self, place: usize, mapping: &Mapping) -> ApiResult<Option<TopHits>> {
+        let request = self.request;
+        let limit = request.from + request.size;
+        if limit == 0 {
+            return Ok(None);
+        }
+        let keys = self
+            .keys
+            .iter()
+            .map(|key| {
+                let column = key.column(mapping, place)?;
+                Ok(Key {
+                    missing: key.missing(&column, field_of(key, mapping))?,
+                    column,
+                    key: key.clone(),
+                })
+            })
+            .collect::<ApiResult<Vec<_>>>()?;
+        let after = match &request.search_after {
+            None => None,
+            Some(values) => Some(self.after(values, mapping)?),
+        };
+        let group = match &request.collapse {
+            None => None,
+            Some(collapse) => Some(
+                SortKey::new(By::Field(collapse.field.clone()))
+                    .column(mapping, place)
+                    .map_err(|error| {
+                        if error.kind == "query_shard_exception" {
+                            ApiError::argument(format!(
+                                "no mapping found for `{}` in order to collapse on",
+                                collapse.field
+                            ))
+                        } else {
+                            error
+                        }
+                    })?,
+            ),
+        };
+        Ok(Some(TopHits {
+            keys: Arc::new(keys),
+            after,
+            limit,
+            scores: self.scores,
+            group,
+        }))
+    }
+
+    /// The position after which hits start; a client may leave the tie-breaker out, and then skips what ties.
+    fn after(&self, values: &[Value], mapping: &Mapping) -> ApiResult<Vec<SortValue>> {
+        let mut position = self
+            .keys
+            .iter()
+            .zip(values)
+            .map(|(key, value)| key.read(value, field_of(key, mapping)))
+            .collect::<ApiResult<Vec<_>>>()?;
+        let left_out = self.keys.len() - position.len();
+        if values.len() > self.keys.len() || left_out > usize::from(self.request.tiebreak) {
+            return Err(ApiError::argument(format!(
+                "search_after has {} value(s) but sort has {}.",
+                values.len(),
+                self.keys.len()
+            )));
+        }
+        position.extend(std::iter::repeat_n(SortValue::Whole(i64::MAX), left_out));
+        Ok(position)
+    }
+
+    fn aggregations(&self, parts: &mut [Part], limits: &Limits) -> ApiResult<Option<Map<String, Value>>> {
+        if self.request.aggs.is_empty() {
+            return Ok(None);
+        }
+        let mut merged: Option<(Aggregations, IntermediateAggregationResults)> = None;
+        for (request, part) in parts.iter_mut().filter_map(|part| part.aggregated.take()) {
+            merged = Some(match merged {
+                None => (request, part),
+                Some((request, mut all)) => {
+                    all.merge_fruits(part)?;
+                    (request, all)
+                }
+            });
+        }
+        let results = match merged {
+            Some((request, all)) => all.into_final_result(request, self.guard.clone())?,
+            None => tantivy::aggregation::agg_result::AggregationResults::default(),
+        };
+        let rendered = aggs::render(&self.request.aggs, &self.plan, &results);
+        aggs::check_buckets(&rendered, limits)?;
+        Ok(Some(rendered))
+    }
+
+    /// The hits of the page, and where the next one starts.
+    fn hits(&self, parts: &[Part], limits: &Limits) -> ApiResult<(Vec<Hit>, Option<Vec<Value>>)> {
+        let request = self.request;
+        let keys: Vec<&SortKey> = self.keys.iter().collect();
+        let mut all: Vec<(usize, &Candidate)> = parts
+            .iter()
+            .enumerate()
+            .flat_map(|(place, part)| part.found.hits.iter().map(move |hit| (place, hit)))
+            .collect();
+        all.sort_by(|(place_a, a), (place_b, b)| {
+            let by_keys = keys
+                .iter()
+                .zip(a.values.iter().zip(&b.values))
+                .map(|(key, (a, b))| key.compare(a, b))
+                .find(|ordering| ordering.is_ne());
+            by_keys.unwrap_or_else(|| place_a.cmp(place_b).then_with(|| compare(&keys, a, b)))
+        });
+        if request.collapse.is_some() {
+            let mut seen = HashSet::new();
+            all.retain(|(_, hit)| seen.insert(group_name(hit)));
+        }
+        let mut readings: Vec<Option<Reading<'_>>> = parts.iter().map(|_| None).collect();
+        let mut hits = Vec::with_capacity(request.size.min(all.len()));
+        let mut last = None;
+        for (place, candidate) in all.into_iter().skip(request.from).take(request.size) {
+            let reading = match &mut readings[place] {
+                Some(reading) => reading,
+                empty => empty.insert(Reading::new(&self.views[place], request, self.now)?),
+            };
+            let written: Vec<Value> = keys
+                .iter()
+                .zip(&candidate.values)
+                .map(|(key, value)| key.write(value))
+                .collect();
+            let shown = if request.sort.is_empty() && !request.shows_tiebreak() {
                 Vec::new()
+            } else if request.shows_tiebreak() || !request.tiebreak {
+                written.clone()
             } else {
+                written[..request.sort.len()].to_vec()
+            };
+            let mut hit = reading.read(
+                candidate.address,
+                candidate.score.filter(|_| self.shows_scores()),
+                shown,
+            )?;
+            if let Some(collapse) = &request.collapse {
+                self.add_group(&mut hit, &collapse.field, candidate, limits)?;
+            }
+            hits.push(hit);
+            last = Some(
                 keys.iter()
                     .zip(&candidate.values)
-                    .map(|(key, value)| key.write(value))
-                    .collect()
-            },
-        });
+                    .map(|(key, value)| key.write_exactly(value))
+                    .collect(),
+            );
+        }
+        Ok((hits, last))
     }
-    Ok((hits, max_score))
+
+    /// Shows the value that a hit was collapsed by, and searches within it.
+    fn add_group(&self, hit: &mut Hit, field: &str, candidate: &Candidate, limits: &Limits) -> ApiResult<()> {
+        let group = candidate.group.as_ref().unwrap_or(&SortValue::Missing);
+        let value = SortKey::new(By::Field(field.to_owned())).write(group);
+        if value.is_null() {
+            hit.fields
+                .entry(field)
+                .or_insert_with(|| vec![Value::Null].into());
+        } else {
+            hit.fields
+                .entry(field)
+                .or_insert_with(|| vec![value.clone()].into());
+        }
+        let Some(collapse) = &self.request.collapse else {
+            return Ok(());
+        };
+        for (name, inner) in &collapse.inner {
+            let same = if value.is_null() {
+                Query::bool(crate::query::ast::Bool {
+                    must_not: vec![Query::Exists(field.to_owned())],
+                    ..crate::query::ast::Bool::default()
+                })
+            } else {
+                Query::Term {
+                    field: field.to_owned(),
+                    value: value.clone(),
+                    ignore_case: false,
+                }
+            };
+            let mut request = inner.clone();
+            request.query = self.request.query.clone().and_filter(same);
+            if let Some(filter) = &self.request.post_filter {
+                request.query = request.query.and_filter(filter.clone());
+            }
+            hit.inner
+                .push((name.clone(), execute(self.views, &request, limits)?));
+        }
+        Ok(())
+    }
 }

@@ -7,6 +7,7 @@ use crate::date::format;
 use crate::date::zone::Zone;
 use crate::document::convert::{self, Scalar};
 use crate::document::path;
+use crate::error::ApiResult;
 use crate::mapping::{Field, Kind, Mapping};
 
 /// Values of the asked fields, each as a list.
@@ -33,6 +34,57 @@ pub fn fields(source: &Value, mapping: &Mapping, asked: &[AskedField]) -> Map<St
         }
     }
     out
+}
+
+/// Values of `docvalue_fields`: sorted, as columns are, and exact strings once each.
+pub fn doc_values(
+    source: &Value,
+    mapping: &Mapping,
+    asked: &[AskedField],
+    id: &str,
+    index: &str,
+    seq_no: u64,
+) -> ApiResult<Map<String, Value>> {
+    let mut out = Map::new();
+    for ask in asked {
+        match ask.name.as_str() {
+            "_id" => drop(out.insert("_id".into(), vec![id].into())),
+            "_index" => drop(out.insert("_index".into(), vec![index].into())),
+            "_seq_no" => drop(out.insert("_seq_no".into(), vec![seq_no].into())),
+            name => {
+                if !name.contains('*')
+                    && let Some(field) = mapping.get(name)
+                    && field.kind == Kind::Text
+                {
+                    return Err(super::sort::no_column(field));
+                }
+            }
+        }
+    }
+    // A field may be asked for twice, in two formats.
+    for (name, values) in asked
+        .iter()
+        .flat_map(|ask| fields(source, mapping, std::slice::from_ref(ask)))
+    {
+        let Some(field) = mapping.get(&name).filter(|field| field.column().is_some()) else {
+            continue;
+        };
+        let Value::Array(mut values) = values else {
+            continue;
+        };
+        values.sort_by(|a, b| match (a.as_f64(), b.as_f64()) {
+            (Some(a), Some(b)) => a.total_cmp(&b),
+            _ => a.as_str().cmp(&b.as_str()),
+        });
+        if field.kind.is_exact_string() {
+            values.dedup();
+        }
+        match out.get_mut(&name) {
+            Some(Value::Array(known)) => known.extend(values),
+            _ => drop(out.insert(name, values.into())),
+        }
+    }
+    Ok(out)
 }
 
 fn shown(value: &Value, field: &Field, asked_format: Option<&str>) -> Value {

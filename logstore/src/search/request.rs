@@ -1,11 +1,16 @@
 //! Reads the body of a search. Keys that change nothing here are ignored; keys that would change the answer and
 //! are not supported are errors that name them.
 
+use std::time::Duration;
+
 use serde_json::{Map, Value};
 
-use super::sort::{self, SortKey};
+use super::collapse::Collapse;
+use super::highlight::Highlight;
+use super::sort::{self, By, SortKey};
 use super::source::SourceFilter;
 use crate::aggs::{self, Agg};
+use crate::engine::settings::duration;
 use crate::error::{ApiError, ApiResult};
 use crate::limits::Limits;
 use crate::query::ast::Query;
@@ -64,6 +69,44 @@ pub struct SearchRequest {
     pub seq_no: bool,
     /// Lowest score of a hit.
     pub min_score: Option<f64>,
+    /// Hits say how their score came about.
+    pub explain: bool,
+    /// How long to search; what was found by then is the answer.
+    pub timeout: Option<Duration>,
+    /// Documents of each index after which to stop.
+    pub terminate_after: Option<u64>,
+    /// What of the hits is marked.
+    pub highlight: Option<Highlight>,
+    /// One hit for each value of a field.
+    pub collapse: Option<Collapse>,
+    /// Factors of the scores in the indices that a pattern names; the first that matches counts.
+    pub indices_boost: Vec<(String, f32)>,
+    /// `stored_fields`, if given.
+    pub stored_fields: Option<Vec<String>>,
+    /// The point in time to look at.
+    pub point: Option<Point>,
+    /// One part of several that together are everything.
+    pub slice: Option<Slice>,
+    /// Hits that tie are told apart by a last sort value, as `search_after` in a point in time and scrolls need it.
+    pub tiebreak: bool,
+}
+
+/// A point in time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Point {
+    /// Its id.
+    pub id: String,
+    /// How long to keep it from now on.
+    pub keep_alive: Option<Duration>,
+}
+
+/// One part of several.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Slice {
+    /// Which part, from 0.
+    pub id: u64,
+    /// How many parts.
+    pub max: u64,
 }
 
 impl Default for SearchRequest {
@@ -84,6 +127,16 @@ impl Default for SearchRequest {
             version: false,
             seq_no: false,
             min_score: None,
+            explain: false,
+            timeout: None,
+            terminate_after: None,
+            highlight: None,
+            collapse: None,
+            indices_boost: Vec::new(),
+            stored_fields: None,
+            point: None,
+            slice: None,
+            tiebreak: false,
         }
     }
 }
@@ -107,6 +160,12 @@ impl SearchRequest {
         for (key, value) in body {
             request.key(key, value)?;
         }
+        if let Some(names) = &request.stored_fields
+            && !body.contains_key("_source")
+            && !names.iter().any(|name| name == "_source")
+        {
+            request.source = SourceFilter::Nothing;
+        }
         Ok(request)
     }
 
@@ -116,13 +175,27 @@ impl SearchRequest {
             "query" => self.query = dsl::parse(value)?,
             "post_filter" => self.post_filter = Some(dsl::parse(value)?),
             "from" => self.from = count(key, value)?,
+            // -1 is what clients of old send for the default.
+            "size" if value.as_i64() == Some(-1) => {}
             "size" => self.size = count(key, value)?,
             "sort" => self.sort = sort::parse(value)?,
             "search_after" => self.search_after = value.as_array().cloned(),
             "_source" => self.source = SourceFilter::parse(value)?,
             "fields" => self.fields = asked(value)?,
             "docvalue_fields" => self.docvalue_fields = asked(value)?,
-            "stored_fields" if is_none_list(value) => self.source = SourceFilter::Nothing,
+            "stored_fields" => {
+                self.stored_fields = Some(dsl::list(Some(value)).iter().map(dsl::text).collect());
+            }
+            "explain" => self.explain = value == &Value::Bool(true),
+            "timeout" => self.timeout = time(key, value)?,
+            "terminate_after" => {
+                self.terminate_after = Some(count(key, value)? as u64).filter(|count| *count > 0);
+            }
+            "highlight" => self.highlight = Highlight::parse(value)?,
+            "collapse" if !value.is_null() => self.collapse = Some(Collapse::parse(value)?),
+            "indices_boost" => self.indices_boost = boosts(value)?,
+            "pit" if !value.is_null() => self.point = Some(point(value)?),
+            "slice" if !value.is_null() => self.slice = Some(slice(value)?),
             "aggs" | "aggregations" => self.aggs = aggs::request::parse(value)?,
             "track_total_hits" => {
                 self.track = match value {
@@ -136,22 +209,36 @@ impl SearchRequest {
             "seq_no_primary_term" => self.seq_no = value == &Value::Bool(true),
             "min_score" => self.min_score = value.as_f64(),
             // What would change the hits, and is not here.
-            "collapse" | "knn" | "rescore" | "suggest" | "pit" | "slice" | "script_fields"
-            | "runtime_mappings" => {
+            "knn" | "rescore" | "suggest" | "script_fields" | "runtime_mappings" | "derived" => {
                 let asks_for_nothing = value.is_null()
                     || value.as_object().is_some_and(Map::is_empty)
                     || value.as_array().is_some_and(Vec::is_empty);
                 if !asks_for_nothing {
-                    return Err(ApiError::parsing(format!(
-                        "[{key}] is not supported by this store"
-                    )));
+                    return Err(ApiError::unsupported(key));
                 }
             }
-            // `highlight`, `timeout`, `preference`, `explain`, `profile`, `stats`, `indices_boost`,
-            // `terminate_after`, `ext` and whatever else clients send.
+            // `preference`, `profile`, `stats`, `ext` and whatever else clients send.
             _ => {}
         }
         Ok(())
+    }
+
+    /// The keys of the order: those asked for or else the score, and the tie-breaker where there is one.
+    pub fn keys(&self) -> Vec<SortKey> {
+        let mut keys = if self.sort.is_empty() {
+            vec![SortKey::new(By::Score)]
+        } else {
+            self.sort.clone()
+        };
+        if self.tiebreak && !keys.iter().any(|key| key.by == By::Shard) {
+            keys.push(SortKey::new(By::Shard));
+        }
+        keys
+    }
+
+    /// Whether hits show the tie-breaker: those of a point in time do, those of a scroll do not.
+    pub fn shows_tiebreak(&self) -> bool {
+        self.tiebreak && self.point.is_some()
     }
 
     /// Refuses what is beyond the limits.
@@ -162,6 +249,35 @@ impl SearchRequest {
                 "Result window is too large, from + size must be less than or equal to: [{}] but was [{window}]. See the scroll api for a more efficient way to request large data sets. This limit can be set by changing the [index.max_result_window] index level setting.",
                 limits.max_result_window
             )));
+        }
+        if let Some(slice) = self.slice {
+            if self.point.is_none() && !self.tiebreak {
+                return Err(ApiError::argument(
+                    "`slice` cannot be used outside of a scroll or a point in time",
+                ));
+            }
+            if slice.max > limits.max_slices {
+                return Err(ApiError::argument(format!(
+                    "The number of slices [{}] is too large. It must be less than [{}]. This limit can be set by changing the [index.max_slices_per_scroll] index level setting (--max-slices).",
+                    slice.max, limits.max_slices
+                )));
+            }
+        }
+        if self.collapse.is_some() && self.search_after.is_some() {
+            return Err(ApiError::argument(
+                "cannot use `collapse` in conjunction with `search_after`",
+            ));
+        }
+        if self.docvalue_fields.len() > limits.max_docvalue_fields {
+            return Err(ApiError::argument(format!(
+                "Trying to retrieve too many docvalue_fields. Must be less than or equal to: [{}] but was [{}]. This limit can be set by changing the [index.max_docvalue_fields_search] index level setting (--max-docvalue-fields).",
+                limits.max_docvalue_fields,
+                self.docvalue_fields.len()
+            )));
+        }
+        if self.tiebreak {
+            // The order is made of the keys and the tie-breaker; a client may leave the latter out.
+            return Ok(());
         }
         if let Some(after) = &self.search_after {
             if self.from > 0 {
@@ -199,12 +315,70 @@ pub fn count(key: &str, value: &Value) -> ApiResult<usize> {
     }
 }
 
-fn is_none_list(value: &Value) -> bool {
+fn time(key: &str, value: &Value) -> ApiResult<Option<Duration>> {
     match value {
-        Value::String(one) => one == "_none_",
-        Value::Array(list) => list.is_empty() || list.iter().any(|v| v == "_none_"),
-        _ => false,
+        Value::Null => Ok(None),
+        Value::String(text) if text == "-1" => Ok(None),
+        Value::String(text) => duration(text).map(Some).ok_or_else(|| bad_time(key, text)),
+        other => Err(bad_time(key, &dsl::text(other))),
     }
+}
+
+/// What Elasticsearch says of a time that is none.
+pub fn bad_time(key: &str, text: &str) -> ApiError {
+    ApiError::argument(format!(
+        "failed to parse setting [{key}] with value [{text}] as a time value: unit is missing or unrecognized"
+    ))
+}
+
+fn point(value: &Value) -> ApiResult<Point> {
+    let id = value
+        .get("id")
+        .and_then(Value::as_str)
+        .ok_or_else(|| ApiError::argument("Required [id]"))?;
+    Ok(Point {
+        id: id.to_owned(),
+        keep_alive: match value.get("keep_alive") {
+            None => None,
+            Some(text) => time("keep_alive", text)?,
+        },
+    })
+}
+
+fn slice(value: &Value) -> ApiResult<Slice> {
+    let read = |key: &str| match value.get(key) {
+        None => Err(ApiError::argument(format!("[slice] requires [{key}]"))),
+        Some(value) => count(key, value),
+    };
+    let (id, max) = (read("id")? as u64, read("max")? as u64);
+    if max < 2 {
+        return Err(ApiError::argument("max must be greater than 1"));
+    }
+    if id >= max {
+        return Err(ApiError::argument("max must be greater than id"));
+    }
+    Ok(Slice { id, max })
+}
+
+/// `{"logs-1": 2}` or `[{"logs-1": 2}, {"logs-*": 1.5}]`; only the array has an order.
+fn boosts(value: &Value) -> ApiResult<Vec<(String, f32)>> {
+    let mut boosts = Vec::new();
+    for entry in dsl::list(Some(value)) {
+        let Value::Object(entry) = entry else {
+            return Err(ApiError::parsing(
+                "[indices_boost] must be an object or a list of objects",
+            ));
+        };
+        for (index, boost) in entry {
+            #[expect(clippy::cast_possible_truncation, reason = "scores are f32")]
+            let boost = boost
+                .as_f64()
+                .ok_or_else(|| ApiError::parsing(format!("[indices_boost] of [{index}] must be a number")))?
+                as f32;
+            boosts.push((index.clone(), boost));
+        }
+    }
+    Ok(boosts)
 }
 
 fn asked(value: &Value) -> ApiResult<Vec<AskedField>> {

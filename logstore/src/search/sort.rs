@@ -19,12 +19,43 @@ pub struct SortKey {
     pub by: By,
     /// Largest first.
     pub descending: bool,
-    /// Documents without a value come first.
-    pub missing_first: bool,
+    /// Where documents without a value come.
+    pub missing: Absent,
+    /// Which of several values counts; by default the one that comes first.
+    pub mode: Option<Mode>,
+    /// How numbers are compared where indices disagree: `long`, `double`, `date`, `date_nanos`.
+    pub numeric_type: Option<String>,
     /// A type to assume where the field is not mapped; without it that is an error.
     pub unmapped_type: Option<String>,
     /// How dates are written.
     pub format: Option<String>,
+}
+
+/// Where documents without a value come.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub enum Absent {
+    /// After the others.
+    #[default]
+    Last,
+    /// Before the others.
+    First,
+    /// Where this value would.
+    Value(Value),
+}
+
+/// Which of several values counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// The smallest.
+    Min,
+    /// The largest.
+    Max,
+    /// All of them, added.
+    Sum,
+    /// Their average.
+    Avg,
+    /// The one in the middle.
+    Median,
 }
 
 /// What is compared.
@@ -34,6 +65,10 @@ pub enum By {
     Score,
     /// `_doc`: the order of arrival.
     Arrival,
+    /// `_shard_doc`: the index, then the order of arrival; no two documents are equal in it.
+    Shard,
+    /// `_id`.
+    Id,
     /// A field.
     Field(String),
 }
@@ -45,6 +80,12 @@ pub enum Column {
     Score,
     /// `_seq_no`.
     Arrival,
+    /// `_seq_no` below the place of the index in the search.
+    Shard(u32),
+    /// `_id`.
+    Id,
+    /// Exact strings `true` and `false`, shown as 1 and 0.
+    Bool(String),
     /// Whole numbers and dates.
     Whole(String),
     /// Floating-point numbers.
@@ -119,7 +160,9 @@ pub fn parse(value: &Value) -> ApiResult<Vec<SortKey>> {
 fn key(name: &str, options: &Value, order: &str) -> ApiResult<SortKey> {
     let by = match name {
         "_score" => By::Score,
-        "_doc" | "_shard_doc" => By::Arrival,
+        "_doc" => By::Arrival,
+        "_shard_doc" => By::Shard,
+        "_id" => By::Id,
         "_geo_distance" | "_script" => {
             return Err(ApiError::parsing(format!("sort by [{name}] is not supported")));
         }
@@ -141,19 +184,46 @@ fn key(name: &str, options: &Value, order: &str) -> ApiResult<SortKey> {
             )));
         }
     };
-    let missing_first = match options.get("missing").and_then(Value::as_str) {
-        None | Some("_last") => false,
-        Some("_first") => true,
+    let missing = match options.get("missing") {
+        None | Some(Value::Null) => Absent::Last,
+        Some(Value::String(word)) if word == "_last" => Absent::Last,
+        Some(Value::String(word)) if word == "_first" => Absent::First,
+        Some(value @ (Value::String(_) | Value::Number(_) | Value::Bool(_))) => Absent::Value(value.clone()),
         Some(other) => {
             return Err(ApiError::argument(format!(
-                "sort [missing] value [{other}] is not supported, use _first or _last"
+                "sort [missing] value [{other}] is not a scalar"
+            )));
+        }
+    };
+    let mode = match text("mode").map(str::to_ascii_lowercase).as_deref() {
+        None => None,
+        Some("min") => Some(Mode::Min),
+        Some("max") => Some(Mode::Max),
+        Some("sum") => Some(Mode::Sum),
+        Some("avg") => Some(Mode::Avg),
+        Some("median") => Some(Mode::Median),
+        Some(other) => return Err(ApiError::argument(format!("Unknown SortMode [{other}]"))),
+    };
+    for nested in ["nested", "nested_path", "nested_filter"] {
+        if options.get(nested).is_some() {
+            return Err(ApiError::unsupported(format!("sort with {nested}")));
+        }
+    }
+    let numeric_type = match text("numeric_type") {
+        None => None,
+        Some(name @ ("long" | "double" | "date" | "date_nanos")) => Some(name.to_owned()),
+        Some(other) => {
+            return Err(ApiError::argument(format!(
+                "invalid value for [numeric_type], must be [long, double, date, date_nanos], got {other}"
             )));
         }
     };
     Ok(SortKey {
         by,
         descending,
-        missing_first,
+        missing,
+        mode,
+        numeric_type,
         unmapped_type: text("unmapped_type").map(ToOwned::to_owned),
         format: text("format").map(ToOwned::to_owned),
     })
@@ -162,36 +232,75 @@ fn key(name: &str, options: &Value, order: &str) -> ApiResult<SortKey> {
 // === impl SortKey ===
 
 impl SortKey {
-    /// How this key is read in an index.
-    pub fn column(&self, mapping: &Mapping) -> ApiResult<Column> {
+    /// A key in its usual direction: the best score or the smallest value first.
+    pub fn new(by: By) -> Self {
+        Self {
+            descending: by == By::Score,
+            by,
+            missing: Absent::Last,
+            mode: None,
+            numeric_type: None,
+            unmapped_type: None,
+            format: None,
+        }
+    }
+
+    /// How this key is read in the index at some place of the search.
+    pub fn column(&self, mapping: &Mapping, place: usize) -> ApiResult<Column> {
         let name = match &self.by {
             By::Score => return Ok(Column::Score),
             By::Arrival => return Ok(Column::Arrival),
-            By::Field(name) if matches!(name.as_str(), "_seq_no" | "_id") => return Ok(Column::Arrival),
+            By::Shard => return Ok(Column::Shard(u32::try_from(place).unwrap_or(u32::MAX))),
+            By::Id => return Ok(Column::Id),
+            By::Field(name) if name == "_seq_no" => return Ok(Column::Arrival),
             By::Field(name) => name,
         };
         let Some(field) = mapping.get(name) else {
             if self.unmapped_type.is_some() {
                 return Ok(Column::Absent);
             }
-            return Err(ApiError::new(
-                400,
-                "query_shard_exception",
-                format!("No mapping found for [{name}] in order to sort on"),
-            ));
+            return Err(ApiError::query_shard(format!(
+                "No mapping found for [{name}] in order to sort on"
+            )));
         };
-        column_of(field).ok_or_else(|| no_column(field))
+        let column = column_of(field).ok_or_else(|| no_column(field))?;
+        if matches!(column, Column::Text(_) | Column::Bool(_))
+            && matches!(self.mode, Some(Mode::Sum | Mode::Avg | Mode::Median))
+        {
+            return Err(ApiError::argument(format!(
+                "we only support AVG, MEDIAN and SUM on number based fields, [{name}] is none"
+            )));
+        }
+        Ok(match (self.numeric_type.as_deref(), column) {
+            (Some("double"), Column::Whole(name)) => Column::Float(name),
+            (Some(_), Column::Float(name)) => Column::Whole(name),
+            (_, column) => column,
+        })
+    }
+
+    /// Whether strings are compared where the field is not mapped.
+    fn is_text_where_unmapped(&self) -> bool {
+        matches!(
+            self.unmapped_type.as_deref(),
+            Some("keyword" | "string" | "text" | "ip" | "wildcard")
+        )
     }
 
     /// The value of a document that has none.
-    pub fn missing(&self, column: &Column) -> SortValue {
-        // The largest value comes last ascending and first descending.
-        let largest = self.descending == self.missing_first;
-        match column {
-            Column::Float(_) => SortValue::Float(if largest { f64::INFINITY } else { f64::NEG_INFINITY }),
-            Column::Text(_) | Column::Score => SortValue::Missing,
-            _ => SortValue::Whole(if largest { i64::MAX } else { i64::MIN }),
+    pub fn missing(&self, column: &Column, field: Option<&Field>) -> ApiResult<SortValue> {
+        if let Absent::Value(value) = &self.missing
+            && !matches!(column, Column::Absent)
+        {
+            return self.read(value, field);
         }
+        // The largest value comes last ascending and first descending.
+        let largest = self.descending == (self.missing == Absent::First);
+        Ok(match column {
+            Column::Float(_) => SortValue::Float(if largest { f64::INFINITY } else { f64::NEG_INFINITY }),
+            Column::Text(_) | Column::Score | Column::Id => SortValue::Missing,
+            Column::Absent if self.is_text_where_unmapped() => SortValue::Missing,
+            _ => SortValue::Whole(if largest { i64::MAX } else { i64::MIN }),
+        })
     }
 
     /// Compares two values in this key's order.
@@ -204,14 +313,14 @@ impl SortKey {
         let ordering = match (a, b) {
             (Missing, Missing) => return Ordering::Equal,
             (Missing, _) => {
-                return if self.missing_first {
+                return if self.missing == Absent::First {
                     Ordering::Less
                 } else {
                     Ordering::Greater
                 };
             }
             (_, Missing) => {
-                return if self.missing_first {
+                return if self.missing == Absent::First {
                     Ordering::Greater
                 } else {
                     Ordering::Less
@@ -241,7 +350,17 @@ impl SortKey {
                 Some(whole) => SortValue::Whole(whole),
                 None => SortValue::Float(number.as_f64().unwrap_or(f64::NAN)),
             },
-            Value::Bool(value) => SortValue::Text(value.to_string()),
+            Value::Bool(value) => SortValue::Whole(i64::from(*value)),
+            Value::String(text) if field.is_some_and(|field| field.kind == Kind::Boolean) => {
+                SortValue::Whole(i64::from(text == "true"))
+            }
+            Value::String(text) if matches!(text.as_str(), "Infinity" | "-Infinity") => {
+                SortValue::Float(if text.starts_with('-') {
+                    f64::NEG_INFINITY
+                } else {
+                    f64::INFINITY
+                })
+            }
             Value::String(text) => match field {
                 Some(field) if is_date => {
                     let parsed =
@@ -287,6 +406,14 @@ impl SortKey {
             SortValue::Missing => Value::Null,
         }
     }
+
+    /// The value as [`Self::read`] reads it back without loss, whatever the format.
+    pub fn write_exactly(&self, value: &SortValue) -> Value {
+        match value {
+            SortValue::Whole(whole) => json!(whole),
+            other => self.write(other),
+        }
+    }
 }
 
 /// The column of a field that can be sorted by.
@@ -295,6 +422,7 @@ pub fn column_of(field: &Field) -> Option<Column> {
     Some(match field.kind {
         Kind::Long { .. } | Kind::Date => Column::Whole(name),
         Kind::Double => Column::Float(name),
+        Kind::Boolean => Column::Bool(name),
         _ => Column::Text(name),
     })
 }

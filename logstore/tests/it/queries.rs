@@ -288,8 +288,9 @@ async fn what_is_not_supported_or_wrong_is_an_error_that_names_it() {
     for (body, named) in cases {
         let (status, answer) = server.call("POST", "/logs/_search", Some(body.clone())).await;
         assert_eq!(status, 400, "{body}: {answer}");
+        let causes = &answer["error"]["root_cause"];
         assert!(
-            answer["error"]["reason"].as_str().unwrap().contains(named),
+            causes[0]["reason"].as_str().unwrap().contains(named),
             "{body}: {answer}"
         );
         assert_eq!(answer["status"], 400);

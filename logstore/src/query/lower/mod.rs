@@ -1,17 +1,24 @@
 //! Lowers the query tree to tantivy, for one index: what a clause means depends on the field's type there.
 
+mod full_text;
+
+use std::ops::Bound;
 use std::sync::Arc;
 
 use serde_json::Value;
 use tantivy::Term;
 use tantivy::query::{
-    AllQuery, BooleanQuery, BoostQuery, ConstScoreQuery, EmptyQuery, ExistsQuery, FuzzyTermQuery, Occur,
-    PhrasePrefixQuery, PhraseQuery, Query as Lowered, TermQuery, TermSetQuery,
+    AllQuery, BooleanQuery, BoostQuery, ConstScoreQuery, DisjunctionMaxQuery, EmptyQuery, ExistsQuery,
+    FuzzyTermQuery, Occur, Query as Lowered, TermQuery, TermSetQuery,
 };
 use tantivy::schema::IndexRecordOption;
 
-use super::ast::{self, Bool, MultiKind, Operator, Pattern, Query};
+use super::ast::{self, Bool, Function, Fuzziness, Pattern, Query, Scored};
 use super::dsl::text;
+use super::nested::{self, NestedQuery};
+use super::scan::ScanQuery;
+use super::scored::{Modes, ScoredQuery, Value as Valued};
+use super::similarity::{Population, Similarity};
 use super::{address, range, terms};
 use crate::date::Millis;
 use crate::document::convert::{self, FIELD_NAMES, Scalar};
@@ -21,9 +28,6 @@ use crate::mapping::{Field, Kind, Mapping, pattern};
 
 /// Most fields that one wildcard may stand for, Elasticsearch's `indices.query.bool.max_clause_count`.
 const MAX_EXPANDED_FIELDS: usize = 1024;
-
-/// Most edits a prefix phrase tries.
-const MAX_EXPANSIONS: u32 = 50;
 
 /// A lowered query.
 pub type Boxed = Box<dyn Lowered>;
@@ -56,6 +60,7 @@ impl<'a> Lowering<'a> {
         Ok(match query {
             Query::All => Box::new(AllQuery),
             Query::Nothing => Box::new(EmptyQuery),
+            Query::Named(inner, _) => self.lower(inner)?,
             Query::Constant(inner, score) => Box::new(ConstScoreQuery::new(self.lower(inner)?, *score)),
             Query::Boost(inner, boost) => Box::new(BoostQuery::new(self.lower(inner)?, *boost)),
             Query::Bool(clauses) => self.boolean(clauses)?,
@@ -81,23 +86,10 @@ impl<'a> Lowering<'a> {
                 "_index" => any(values.iter().map(|value| self.on_index(&text(value))).collect()),
                 _ => self.on_fields(field, |field| self.terms(field, values))?,
             },
-            Query::Match {
-                field,
-                text,
-                operator,
-                minimum,
-                lenient,
-            } => match field.as_str() {
+            Query::Match { field, text, words } => match field.as_str() {
                 "_id" => self.lower(&Query::Ids(vec![text.clone()]))?,
                 "_index" => self.on_index(text),
-                _ => self.on_fields(field, |field| {
-                    let lowered = self.words(field, text, *operator, minimum.as_deref());
-                    if *lenient {
-                        lowered.or_else(|_| Ok(Box::new(EmptyQuery)))
-                    } else {
-                        lowered
-                    }
-                })?,
+                _ => self.on_fields(field, |field| self.lenient_words(field, text, words))?,
             },
             Query::Phrase {
                 field,
@@ -105,12 +97,36 @@ impl<'a> Lowering<'a> {
                 slop,
                 prefix,
             } => self.on_fields(field, |field| self.phrase(field, text, *slop, *prefix))?,
-            Query::MultiMatch {
-                fields,
-                text,
-                operator,
-                kind,
-            } => self.multi_match(fields, text, *operator, *kind)?,
+            Query::MultiMatch(multi) => self.multi_match(multi)?,
+            Query::DisMax { queries, tie_breaker } => {
+                let lowered = queries
+                    .iter()
+                    .map(|query| self.lower(query))
+                    .collect::<ApiResult<_>>()?;
+                best_of(lowered, *tie_breaker)
+            }
+            Query::Scored(scored) => self.scored(scored)?,
+            Query::Nested {
+                path,
+                query,
+                ignore_unmapped,
+            } => {
+                if !self.mapping.objects.contains_key(path.as_str()) {
+                    if *ignore_unmapped {
+                        return Ok(Box::new(EmptyQuery));
+                    }
+                    return Err(ApiError::query_shard(format!(
+                        "[nested] failed to find nested object under path [{path}]"
+                    )));
+                }
+                let candidates = self.lower(&nested::superset(query))?;
+                Box::new(NestedQuery::new(candidates, path, query, self.mapping, self.now))
+            }
+            Query::Lookup { field, .. } => {
+                return Err(ApiError::internal(format!(
+                    "the terms of [{field}] were not looked up before the search"
+                )));
+            }
             Query::Range(range) => self.on_fields(&range.field, |field| {
                 range::lower(&self.fields, field, range, self.now)
             })?,
@@ -125,18 +141,92 @@ impl<'a> Lowering<'a> {
             Query::Fuzzy {
                 field,
                 text,
-                distance,
-            } => self.on_fields(field, |field| {
-                let Some(family) = self.family(field) else {
-                    return self.term(field, &Value::String(text.clone()));
-                };
-                Ok(Box::new(FuzzyTermQuery::new(
-                    terms::string(family, &field.path, text),
-                    *distance,
-                    true,
-                )))
-            })?,
+                fuzziness,
+                prefix,
+            } => self.on_fields(field, |field| self.fuzzy(field, text, *fuzziness, *prefix))?,
         })
+    }
+
+    /// Words a few edits from one word.
+    fn fuzzy(&self, field: &Field, text: &str, fuzziness: Fuzziness, prefix: usize) -> ApiResult<Boxed> {
+        let Some(family) = self.family(field).filter(|_| !field.unindexed) else {
+            return self.term(field, &Value::String(text.to_owned()));
+        };
+        let edits = fuzziness.edits(text);
+        if edits == 0 {
+            return self.term(field, &Value::String(text.to_owned()));
+        }
+        if prefix == 0 {
+            let term = terms::string(family, &field.path, text);
+            return Ok(Box::new(FuzzyTermQuery::new(term, edits, true)));
+        }
+        let start: String = text.chars().take(prefix).collect();
+        let rest: String = text.chars().skip(prefix).collect();
+        let from = terms::string(family, &field.path, &start)
+            .serialized_value_bytes()
+            .to_vec();
+        let cut = from.len();
+        Ok(Box::new(ScanQuery {
+            family,
+            to: terms::end_of_prefix(&from),
+            from: Bound::Included(from),
+            test: Arc::new(move |term| {
+                term.get(cut..)
+                    .and_then(|term| std::str::from_utf8(term).ok())
+                    .is_some_and(|term| {
+                        crate::search::highlight::marks::is_near(&rest, term, usize::from(edits))
+                    })
+            }),
+        }))
+    }
+
+    fn scored(&self, scored: &Scored) -> ApiResult<Boxed> {
+        let mut functions = Vec::with_capacity(scored.functions.len());
+        for (filter, function) in &scored.functions {
+            let filter = match filter {
+                None => None,
+                Some(filter) => Some(self.lower(filter)?),
+            };
+            let value = match function {
+                Function::Weight(weight) => Valued::Weight(*weight),
+                Function::Field {
+                    field,
+                    factor,
+                    modifier,
+                    missing,
+                    weight,
+                } => {
+                    let name = match self.mapping.get(field) {
+                        Some(field) if field.kind.is_number() => field.column(),
+                        None if missing.is_some() => None,
+                        _ => {
+                            return Err(ApiError::query_shard(format!(
+                                "Unable to find a field mapper for field [{field}]"
+                            )));
+                        }
+                    };
+                    Valued::Column {
+                        name,
+                        factor: *factor,
+                        modifier: *modifier,
+                        missing: *missing,
+                        weight: *weight,
+                    }
+                }
+            };
+            functions.push((filter, value));
+        }
+        let modes = Modes {
+            score: scored.score_mode,
+            boost: scored.boost_mode,
+            max_boost: scored.max_boost,
+            min_score: scored.min_score,
+        };
+        Ok(Box::new(ScoredQuery::new(
+            self.lower(&scored.query)?,
+            functions,
+            modes,
+        )))
     }
 
     fn on_index(&self, wanted: &str) -> Boxed {
@@ -197,7 +287,7 @@ impl<'a> Lowering<'a> {
             return Ok(Box::new(EmptyQuery));
         }
         match field.kind {
-            Kind::Text => Ok(scored(terms::string(self.fields.text, &field.path, &text(value)))),
+            Kind::Text => Ok(self.word(field, &text(value))),
             Kind::Keyword | Kind::Flattened => Ok(self.exact(field, &field.normalized(&text(value)))),
             Kind::Boolean => {
                 let scalar = match value {
@@ -230,7 +320,29 @@ impl<'a> Lowering<'a> {
 
     fn exact(&self, field: &Field, value: &str) -> Boxed {
         let term = terms::string(self.fields.keyword, &field.path, value);
-        Box::new(TermQuery::new(term, IndexRecordOption::Basic))
+        self.scored_in(field, Box::new(TermQuery::new(term, IndexRecordOption::Basic)))
+    }
+
+    /// One analysed word.
+    fn word(&self, field: &Field, word: &str) -> Boxed {
+        let term = terms::string(self.fields.text, &field.path, word);
+        self.scored_in(
+            field,
+            Box::new(TermQuery::new(term, IndexRecordOption::WithFreqs)),
+        )
+    }
+
+    /// Scores by the documents that have a field.
+    fn scored_in(&self, field: &Field, query: Boxed) -> Boxed {
+        let own = field.column();
+        let witnesses = field.subfields.iter().filter(|sub| sub.witnesses());
+        let columns = own
+            .into_iter()
+            .chain(witnesses.filter_map(|sub| sub.column()))
+            .collect();
+        let named =
+            (field.kind == Kind::Text).then(|| terms::string(self.fields.keyword, &FIELD_NAMES, &field.path));
+        Similarity::around(query, Population { columns, named })
     }
 
     fn terms(&self, field: &Field, values: &[Value]) -> ApiResult<Boxed> {
@@ -252,121 +364,20 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    fn words(
-        &self,
-        field: &Field,
-        text: &str,
-        operator: Operator,
-        minimum: Option<&str>,
-    ) -> ApiResult<Boxed> {
-        if field.kind != Kind::Text || field.unindexed {
-            return self.term(field, &Value::String(text.to_owned()));
-        }
-        let mut words: Vec<Boxed> = field
-            .search_tokens(text)
-            .into_iter()
-            .map(|token| scored(terms::string(self.fields.text, &field.path, &token)))
-            .collect();
-        if words.len() == 1 {
-            return Ok(words.remove(0));
-        }
-        if words.is_empty() {
-            return Ok(Box::new(EmptyQuery));
-        }
-        if operator == Operator::And {
-            return Ok(Box::new(BooleanQuery::intersection(words)));
-        }
-        let count = words.len();
-        let minimum = minimum
-            .and_then(|text| ast::minimum(text, count))
-            .unwrap_or(1)
-            .clamp(1, count);
-        Ok(Box::new(BooleanQuery::union_with_minimum_required_clauses(
-            words, minimum,
-        )))
-    }
-
-    fn phrase(&self, field: &Field, text: &str, slop: u32, prefix: bool) -> ApiResult<Boxed> {
-        if field.kind != Kind::Text || field.unindexed {
-            return if prefix && field.kind == Kind::Keyword {
-                self.pattern(field, &Pattern::Prefix(text.to_owned()), false)
-            } else {
-                self.term(field, &Value::String(text.to_owned()))
-            };
-        }
-        let tokens = field.search_positions(text);
-        let first = tokens.first().map_or(0, |(position, _)| *position);
-        let list: Vec<(usize, Term)> = tokens
-            .iter()
-            .map(|(position, token)| {
-                (
-                    position - first,
-                    terms::string(self.fields.text, &field.path, token),
-                )
-            })
-            .collect();
-        Ok(match (list.len(), prefix) {
-            (0, _) => Box::new(EmptyQuery),
-            (1, false) => scored(
-                list.into_iter()
-                    .next()
-                    .map(|(_, term)| term)
-                    .expect("there is one"),
-            ),
-            (1, true) => return self.pattern(field, &Pattern::Prefix(tokens[0].1.clone()), false),
-            (_, false) => Box::new(PhraseQuery::new_with_offset_and_slop(list, slop)),
-            (_, true) => {
-                let mut phrase = PhrasePrefixQuery::new_with_offset(list);
-                phrase.set_max_expansions(MAX_EXPANSIONS);
-                Box::new(phrase)
-            }
-        })
-    }
-
-    fn multi_match(
-        &self,
-        names: &[(String, f32)],
-        text: &str,
-        operator: Operator,
-        kind: MultiKind,
-    ) -> ApiResult<Boxed> {
-        let mut clauses: Vec<Boxed> = Vec::new();
-        for (name, boost) in names {
-            for field in self.expand(name)? {
-                // `*` means the fields themselves; a dynamic string's exact twin would only match again.
-                if name == "*" && self.mapping.multi.contains_key(&field.path) {
-                    continue;
-                }
-                let lowered = match kind {
-                    MultiKind::Words => self.words(&field, text, operator, None),
-                    MultiKind::Phrase => self.phrase(&field, text, 0, false),
-                    MultiKind::PhrasePrefix => self.phrase(&field, text, 0, true),
-                };
-                // A word that cannot be a number does not match a number.
-                let Ok(lowered) = lowered else { continue };
-                clauses.push(if (boost - 1.0).abs() > f32::EPSILON {
-                    Box::new(BoostQuery::new(lowered, *boost))
-                } else {
-                    lowered
-                });
-            }
-        }
-        Ok(any(clauses))
-    }
-
     fn pattern(&self, field: &Field, pattern: &Pattern, ignore_case: bool) -> ApiResult<Boxed> {
         if field.unindexed {
             return Ok(Box::new(EmptyQuery));
         }
         let Some(family) = self.family(field) else {
-            return Err(ApiError::new(
-                400,
-                "query_shard_exception",
-                format!(
-                    "Can only use wildcard, prefix and regexp queries on keyword, text and ip fields - not on [{}] which is of type [{}]",
-                    field.path, field.type_name
-                ),
-            ));
+            let (kind, fields) = match pattern {
+                Pattern::Prefix(_) => ("prefix", "keyword, text and wildcard"),
+                Pattern::Wildcard(_) => ("wildcard", "keyword, text and wildcard"),
+                Pattern::Regexp(_) => ("regexp", "keyword and text"),
+            };
+            return Err(ApiError::query_shard(format!(
+                "Can only use {kind} queries on {fields} fields - not on [{}] which is of type [{}]",
+                field.path, field.type_name
+            )));
         };
         // As Elasticsearch does: what stands for letters is brought into the form that they are indexed in.
         let lowered = match pattern {
@@ -447,8 +458,13 @@ impl<'a> Lowering<'a> {
     }
 }
 
-fn scored(term: Term) -> Boxed {
-    Box::new(TermQuery::new(term, IndexRecordOption::WithFreqs))
+/// The best of several, with a part of the others.
+fn best_of(mut clauses: Vec<Boxed>, tie_breaker: f32) -> Boxed {
+    match clauses.len() {
+        0 => Box::new(EmptyQuery),
+        1 => clauses.remove(0),
+        _ => Box::new(DisjunctionMaxQuery::with_tie_breaker(clauses, tie_breaker)),
+    }
 }
 
 /// One of several.

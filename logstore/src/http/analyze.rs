@@ -1,0 +1,116 @@
+//! `_analyze`: the tokens that an analyzer makes of a text.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Path, Query, State};
+use axum::http::HeaderMap;
+use serde_json::{Value, json};
+
+use super::app::App;
+use super::params::Params;
+use super::reply::Reply;
+use super::search::read_body;
+use crate::error::{ApiError, ApiResult};
+use crate::mapping::Kind;
+use crate::query::{analyzer, dsl};
+
+/// Most tokens of an answer (`index.analyze.max_token_count`).
+const MAX_TOKENS: usize = 10_000;
+
+/// `_analyze`, with or without an index.
+pub async fn analyze(
+    State(app): State<Arc<App>>,
+    path: Option<Path<String>>,
+    Query(params): Query<Params>,
+    headers: HeaderMap,
+    body: Body,
+) -> ApiResult<Reply> {
+    let body = read_body(&app, &params, &headers, body).await?;
+    app.blocking(move |store| {
+        let get = |name: &str| match body.get(name) {
+            Some(value) => Some(dsl::text(value)),
+            None => params.get(name).cloned(),
+        };
+        let texts: Vec<String> = match body.get("text") {
+            Some(listed) => dsl::list(Some(listed)).iter().map(dsl::text).collect(),
+            None => params.get("text").cloned().into_iter().collect(),
+        };
+        if texts.is_empty() {
+            return Err(ApiError::validation("text is missing"));
+        }
+        for custom in ["tokenizer", "filter", "char_filter", "normalizer"] {
+            if body
+                .get(custom)
+                .is_some_and(|value| value.as_array().is_none_or(|list| !list.is_empty()))
+            {
+                return custom_analysis(&body, &texts, custom);
+            }
+        }
+        let mut name = get("analyzer").unwrap_or_else(|| "standard".to_owned());
+        if let (Some(Path(index)), Some(field)) = (&path, get("field")) {
+            let index = store.get(index).ok_or_else(|| ApiError::index_not_found(index))?;
+            let mapping = index.mapping();
+            let is_text = mapping.get(&field).is_none_or(|field| field.kind == Kind::Text);
+            if !is_text {
+                "keyword".clone_into(&mut name);
+            }
+        }
+        answer(&texts, &name)
+    })
+    .await
+}
+
+/// The built-in tokenizers alone, as analyzers.
+fn custom_analysis(body: &Value, texts: &[String], what: &str) -> ApiResult<Reply> {
+    let named = body.get("tokenizer").and_then(Value::as_str);
+    let lowers = dsl::list(body.get("filter")) == [json!("lowercase")];
+    let bare = dsl::list(body.get("filter")).is_empty();
+    match (named, lowers, bare) {
+        (Some("keyword"), _, true) => answer(texts, "keyword"),
+        (Some("whitespace"), _, true) => answer(texts, "whitespace"),
+        (Some("standard"), true, _) => answer(texts, "standard"),
+        _ => Err(ApiError::unsupported(format!(
+            "_analyze with a {what} of its own"
+        ))),
+    }
+}
+
+fn answer(texts: &[String], name: &str) -> ApiResult<Reply> {
+    let mut tokens = Vec::new();
+    let (mut places, mut offset) = (0, 0);
+    for text in texts {
+        let found = analyzer::full_tokens(text, Some(name))?;
+        if tokens.len() + found.len() > MAX_TOKENS {
+            return Err(ApiError::argument(format!(
+                "The number of tokens produced by calling _analyze has exceeded the allowed maximum of [{MAX_TOKENS}]. This limit can be set by changing the [index.analyze.max_token_count] index level setting."
+            )));
+        }
+        let mut last = 0;
+        for token in found {
+            let chars = |at: usize| text.get(..at).map_or(0, |start| start.encode_utf16().count());
+            let kind = if name == "keyword" || name == "whitespace" || name == "simple" {
+                "word"
+            } else if token
+                .text
+                .chars()
+                .all(|c| c.is_numeric() || matches!(c, '.' | ','))
+            {
+                "<NUM>"
+            } else {
+                "<ALPHANUM>"
+            };
+            last = token.position;
+            tokens.push(json!({
+                "token": token.text,
+                "start_offset": offset + chars(token.offset_from),
+                "end_offset": offset + chars(token.offset_to),
+                "type": kind,
+                "position": places + token.position,
+            }));
+        }
+        places += last + 1;
+        offset += text.encode_utf16().count() + 1;
+    }
+    Ok(Reply::json(&json!({ "tokens": tokens })))
+}

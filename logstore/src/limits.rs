@@ -47,6 +47,8 @@ pub struct Limits {
     pub writer_idle: Duration,
     /// An index commits early when this many bytes wait in its write-ahead log.
     pub flush_bytes: u64,
+    /// Most bytes of documents in hidden indices, which are held in memory; beyond it the answer is 429.
+    pub max_hidden_bytes: usize,
     /// How often a dirty index becomes visible to searches, unless its settings say otherwise.
     pub refresh_interval: Duration,
     /// Bytes of the disk that stay free: below it writes are refused with 429.
@@ -79,6 +81,7 @@ impl Default for Limits {
             max_open_writers: 16,
             writer_idle: Duration::from_secs(300),
             flush_bytes: 48 << 20,
+            max_hidden_bytes: 64 << 20,
             refresh_interval: Duration::from_secs(1),
             disk_reserve: 256 << 20,
             retention: Vec::new(),

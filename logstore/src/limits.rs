@@ -43,6 +43,8 @@ pub struct Limits {
     pub writer_idle: Duration,
     /// An index commits early when this many bytes wait in its write-ahead log.
     pub flush_bytes: u64,
+    /// Most bytes of documents in hidden indices, which are held in memory; beyond it the answer is 429.
+    pub max_hidden_bytes: usize,
     /// How often a dirty index becomes visible to searches, unless its settings say otherwise.
     pub refresh_interval: Duration,
 }
@@ -70,6 +72,7 @@ impl Default for Limits {
             max_open_writers: 16,
             writer_idle: Duration::from_secs(300),
             flush_bytes: 256 << 20,
+            max_hidden_bytes: 64 << 20,
             refresh_interval: Duration::from_secs(1),
         }
     }

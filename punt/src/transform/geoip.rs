@@ -121,11 +121,14 @@ mod tests {
     }
 
     fn encode(out: &mut Vec<u8>, data: &Data) {
-        // The kind in the upper three bits, the length below; nothing here is longer than 28.
+        // The kind in the upper three bits, the length below; from 29 on, the rest of it in a byte of its own.
         let head = |kind: u8, length: usize| kind << 5 | u8::try_from(length).unwrap();
         match data {
             Data::Text(text) => {
-                out.push(head(2, text.len()));
+                out.push(head(2, text.len().min(29)));
+                if let Some(more) = text.len().checked_sub(29) {
+                    out.push(u8::try_from(more).unwrap());
+                }
                 out.extend_from_slice(text.as_bytes());
             }
             Data::Double(number) => {

@@ -252,7 +252,8 @@ impl Outlet {
                 self.say_stuck(&error);
                 let full = matches!(error, AppendError::Full);
                 let too_large = matches!(error, AppendError::TooLarge);
-                if !too_large && !(full && self.when_full == WhenFull::DropNewest) {
+                let dropped = too_large || (full && self.when_full == WhenFull::DropNewest);
+                if !dropped {
                     if full && self.when_full == WhenFull::DropOldest {
                         self.gauge.shed.notify_one();
                     }

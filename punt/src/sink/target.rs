@@ -17,7 +17,7 @@ use crate::config::{IndexPattern, Operation, SinkConfig, TargetConfig};
 /// What takes the events of a sink.
 #[derive(Debug)]
 pub(crate) enum Target {
-    Elasticsearch(ElasticsearchTarget),
+    Elasticsearch(Box<ElasticsearchTarget>),
     Http(HttpTarget),
     Loki(LokiTarget),
     File(FileTarget),
@@ -32,7 +32,7 @@ impl Target {
         let timeout = Duration::from_millis(config.delivery.request_timeout_ms);
         Ok(match &config.target {
             TargetConfig::Elasticsearch(target) => {
-                Self::Elasticsearch(ElasticsearchTarget::new(sink, target, timeout)?)
+                Self::Elasticsearch(Box::new(ElasticsearchTarget::new(sink, target, timeout)?))
             }
             TargetConfig::Http(target) => Self::Http(HttpTarget::new(target, timeout)?),
             TargetConfig::Loki(target) => Self::Loki(LokiTarget::new(target, timeout)?),

@@ -73,7 +73,8 @@ impl<'de> Deserialize<'de> for SinkConfig {
                 shared.insert((*key).to_owned(), value);
             }
         }
-        let wrong = |error: toml::de::Error| D::Error::custom(error.message());
+        let keys: Vec<String> = table.keys().cloned().collect();
+        let wrong = |error: toml::de::Error| D::Error::custom(with_shared_keys(error.message(), &keys));
         let target = match kind.as_str() {
             "elasticsearch" => TargetConfig::Elasticsearch(table.try_into().map_err(wrong)?),
             "http" => TargetConfig::Http(table.try_into().map_err(wrong)?),
@@ -86,6 +87,22 @@ impl<'de> Deserialize<'de> for SinkConfig {
             delivery: shared.try_into().map_err(wrong)?,
             target,
         })
+    }
+}
+
+/// A complaint about an unknown key of the sink's own table names the shared keys as well, which are possible there.
+fn with_shared_keys(message: &str, keys: &[String]) -> String {
+    let named = message
+        .strip_prefix("unknown field `")
+        .and_then(|rest| rest.split('`').next());
+    let is_own = named.is_some_and(|named| keys.iter().any(|key| key == named));
+    match message.split_once(", expected ") {
+        Some((head, expected)) if is_own => {
+            let own = expected.split('`').skip(1).step_by(2);
+            let all: Vec<&str> = own.chain(delivery::KEYS.iter().copied()).collect();
+            format!("{head}, expected one of `{}`", all.join("`, `"))
+        }
+        _ => message.to_owned(),
     }
 }
 

@@ -31,7 +31,7 @@ use crate::limits::Limits;
 use crate::mapping::{Mapping, json};
 
 /// Bytes that are verified before the store answers: a fraction of a second. The rest follows in the background.
-const VERIFIED_AT_START: u64 = 256 << 20;
+const VERIFIED_AT_START: u64 = 128 << 20;
 
 /// How often the logs of indices with asynchronous durability are synced: Elasticsearch's `sync_interval`.
 pub const ASYNC_SYNC: Duration = Duration::from_secs(5);

@@ -36,6 +36,13 @@ impl ApiError {
         }
     }
 
+    /// The same error with another reason.
+    #[must_use]
+    pub fn because(mut self, reason: impl Into<String>) -> Self {
+        self.reason = reason.into();
+        self
+    }
+
     /// Says that it happened while an index was searched. What has been said once stays.
     #[must_use]
     pub fn on_shard(mut self, index: &str) -> Self {

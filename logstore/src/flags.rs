@@ -32,19 +32,40 @@ pub struct Flags {
     /// The folder that holds the indices; it is made if missing, and used by one process at a time.
     #[arg(long, value_name = "DIR", default_value = "logstore-data")]
     pub data: PathBuf,
-    /// The address to listen on. A supervisor's inherited socket called `http` comes first. There is no
-    /// authentication: keep it on loopback, or put a proxy in front.
+    /// The address to listen on. A supervisor's inherited socket called `http` comes first. One that others can
+    /// reach needs --security, or --allow-open.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9200")]
     pub listen: SocketAddr,
+    /// Every request needs a user or an API key. The first start makes a user `admin`, whose password is in
+    /// DATA/admin-password; more users, roles and keys are made through `_security`.
+    #[arg(long)]
+    pub security: bool,
+    /// Listen on an address that others can reach although everybody may do everything.
+    #[arg(long)]
+    pub allow_open: bool,
+    /// A PEM file with the certificate chain: every listener then speaks HTTPS.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// The PEM file with the certificate's private key.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
     /// Where this process writes its own log records, as segments of ECS JSON; without it, standard error.
     #[arg(long, value_name = "DIR")]
     pub spool: Option<PathBuf>,
     /// The node's name, in answers and in its own log records.
     #[arg(long, value_name = "NAME", default_value = "logstore-0")]
     pub node: String,
-    /// The version of Elasticsearch to present. Known: 7.17.
+    /// The version to present: 5.6, 7.10, 7.17, 8 or opensearch-3.
     #[arg(long, value_name = "VERSION", default_value = "7.17")]
     pub present_as: Presented,
+    /// Another address to listen on, with the version to present there, such as 127.0.0.1:9256=5.6. May be given
+    /// several times. Its bound address is written to DATA/http-VERSION.addr.
+    #[arg(long = "listener", value_name = "ADDR=VERSION")]
+    pub listeners: Vec<ListenerFlag>,
+    /// An origin whose pages may read answers in a browser, such as http://localhost:8080; `*` stands for
+    /// anything. May be given several times. elasticvue needs it.
+    #[arg(long = "cors-origin", value_name = "ORIGIN")]
+    pub cors_origins: Vec<String>,
     /// Largest request body in bytes, before and after decompression; beyond it the answer is 413.
     #[arg(long, value_name = "BYTES", default_value_t = Limits::default().max_content_length, help_heading = "Limits")]
     pub max_content_length: usize,
@@ -102,6 +123,9 @@ pub struct Flags {
     /// An index commits early once this many bytes are uncommitted.
     #[arg(long, value_name = "BYTES", default_value_t = Limits::default().flush_bytes, help_heading = "Limits")]
     pub flush_bytes: u64,
+    /// Most bytes of documents in hidden indices (`.kibana*`), which are held in memory; beyond it the answer is 429.
+    #[arg(long, value_name = "BYTES", default_value_t = Limits::default().max_hidden_bytes, help_heading = "Limits")]
+    pub max_hidden_bytes: usize,
     /// How soon writes become visible to searches, unless an index's settings say otherwise.
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = time, help_heading = "Limits")]
     pub refresh_interval: Duration,
@@ -116,6 +140,11 @@ pub struct Flags {
     /// Drop the oldest indices while all of them, or those of a pattern, are larger than this, such as 50gb.
     #[arg(long, value_name = "[PATTERN=]BYTES", value_parser = retention::parse_bytes, help_heading = "Retention")]
     pub retention_bytes: Vec<retention::Rule>,
+    /// A folder that snapshot repositories may lie in; may be given several times. `snapshots` in the data folder is
+    /// always one.
+    #[arg(long, value_name = "DIR", help_heading = "Retention")]
+    pub path_repo: Vec<PathBuf>,
+    /// What to do instead of serving.
     #[command(subcommand)]
     pub command: Option<Command>,
 }
@@ -130,6 +159,31 @@ pub enum Command {
         #[arg(long, value_name = "DIR", default_value = "logstore-data")]
         data: PathBuf,
     },
+}
+
+/// An address and what is presented there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ListenerFlag {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// What to present.
+    pub present_as: Presented,
+}
+
+impl std::str::FromStr for ListenerFlag {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (address, version) = text
+            .split_once('=')
+            .ok_or_else(|| format!("[{text}] is not an address and a version such as 127.0.0.1:9256=5.6"))?;
+        Ok(Self {
+            listen: address
+                .parse()
+                .map_err(|error| format!("[{address}] is no address: {error}"))?,
+            present_as: version.parse()?,
+        })
+    }
 }
 
 fn time(text: &str) -> Result<Duration, String> {
@@ -185,8 +239,10 @@ impl Flags {
             max_open_writers: self.max_open_writers,
             writer_idle: self.writer_idle,
             flush_bytes: self.flush_bytes,
+            max_hidden_bytes: self.max_hidden_bytes,
             refresh_interval: self.refresh_interval,
             disk_reserve: self.disk_reserve,
+            path_repo: self.path_repo.clone(),
             retention: retention::merged(&self.retention, &self.retention_bytes),
         })
     }
@@ -210,6 +266,21 @@ mod tests {
         let error = Flags::try_parse_from(["logstored", "--present-as", "9"])
             .unwrap_err()
             .to_string();
-        assert!(error.contains("cannot present [9] yet"), "{error}");
+        assert!(error.contains("cannot present [9]"), "{error}");
+        assert!(error.contains("opensearch-3"), "{error}");
+    }
+
+    #[test]
+    fn a_listener_is_an_address_and_a_version() {
+        let flags = Flags::parse_from([
+            "logstored",
+            "--listener",
+            "127.0.0.1:9256=5.6",
+            "--listener",
+            "[::1]:1=8",
+        ]);
+        assert_eq!(flags.listeners[0].present_as, Presented::V5_6);
+        assert_eq!(flags.listeners[1].listen.port(), 1);
+        assert!(Flags::try_parse_from(["logstored", "--listener", "127.0.0.1:9256"]).is_err());
     }
 }

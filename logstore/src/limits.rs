@@ -1,5 +1,6 @@
 //! The limits of the store: each has a name, a default, and a flag of `logstored`.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::engine::retention::Rule;
@@ -45,10 +46,14 @@ pub struct Limits {
     pub writer_idle: Duration,
     /// An index commits early when this many bytes wait in its write-ahead log.
     pub flush_bytes: u64,
+    /// Most bytes of documents in hidden indices, which are held in memory; beyond it the answer is 429.
+    pub max_hidden_bytes: usize,
     /// How often a dirty index becomes visible to searches, unless its settings say otherwise.
     pub refresh_interval: Duration,
     /// Bytes of the disk that stay free: below it writes are refused with 429.
     pub disk_reserve: u64,
+    /// Folders that snapshot repositories may lie in.
+    pub path_repo: Vec<PathBuf>,
     /// Which indices are dropped when.
     pub retention: Vec<Rule>,
 }
@@ -76,8 +81,10 @@ impl Default for Limits {
             max_open_writers: 16,
             writer_idle: Duration::from_secs(300),
             flush_bytes: 48 << 20,
+            max_hidden_bytes: 64 << 20,
             refresh_interval: Duration::from_secs(1),
             disk_reserve: 256 << 20,
+            path_repo: Vec::new(),
             retention: Vec::new(),
         }
     }

@@ -3,8 +3,8 @@
 //! The law they obey is in `punt_control::stats`; each way to lose an event is a counter of its own here.
 
 use std::fmt::Write as _;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
 use punt_control::{BufferStats, ComponentStats, Kind, Stats};
@@ -46,6 +46,10 @@ pub(crate) enum Count {
     Emitted,
     /// Messages of an alert.
     Fired,
+    /// Events of a source that its transforms did not let pass; the reasons are counted there.
+    Filtered,
+    /// Events that came to this stage: to the router from the sources, to a sink by its routes.
+    Routed,
     /// Events that were in the buffer at start.
     Restored,
     /// Events that entered the buffer.
@@ -108,6 +112,8 @@ const ALL: &[(Count, &str)] = &[
     (Count::Refused, "refused"),
     (Count::Emitted, "emitted"),
     (Count::Fired, "fired"),
+    (Count::Filtered, "filtered"),
+    (Count::Routed, "routed"),
     (Count::Restored, "restored"),
     (Count::Buffered, "buffered"),
     (Count::Sent, "sent"),
@@ -151,8 +157,16 @@ pub(crate) struct Meter {
 pub(crate) struct Meters {
     node: String,
     started: Instant,
-    meters: Vec<Arc<Meter>>,
+    shown: RwLock<Shown>,
     queue: tokio::sync::mpsc::WeakSender<crate::event::Batch>,
+}
+
+/// Which components there are. A reload changes it.
+#[derive(Debug, Default)]
+struct Shown {
+    live: Vec<Arc<Meter>>,
+    /// Of components that a reload took out: what they counted still happened.
+    retired: Vec<Arc<Meter>>,
 }
 
 // === impl Meter ===
@@ -193,7 +207,7 @@ impl Meter {
             buffer: self.gauge.as_ref().map(|gauge| BufferStats {
                 events: gauge.events.load(Relaxed),
                 bytes: gauge.bytes.load(Relaxed),
-                max_bytes: gauge.max_bytes,
+                max_bytes: gauge.max_bytes.load(Relaxed),
                 lag_ms: gauge.lag_ms(),
             }),
         }
@@ -210,7 +224,13 @@ impl Meter {
                 | Count::DroppedFailed
         );
         match self.kind {
-            Kind::Source => of_source || matches!(count, Count::DroppedAtStop | Count::DroppedRateLimited),
+            Kind::Source => {
+                of_source
+                    || matches!(
+                        count,
+                        Count::Filtered | Count::DroppedAtStop | Count::DroppedRateLimited
+                    )
+            }
             Kind::Transform => {
                 of_transform
                     || matches!(
@@ -234,7 +254,7 @@ impl Meter {
                     | Count::FailedRequests
                     | Count::DroppedUnsent
             ),
-            Kind::Router => count == Count::DroppedNoRoute,
+            Kind::Router => matches!(count, Count::Routed | Count::DroppedNoRoute),
             Kind::Sink => {
                 !of_source
                     && !of_transform
@@ -243,6 +263,7 @@ impl Meter {
                         Count::DroppedNoRoute
                             | Count::DroppedRateLimited
                             | Count::Emitted
+                            | Count::Filtered
                             | Count::Fired
                             | Count::DroppedQueueFull
                             | Count::DroppedUnsent
@@ -255,17 +276,40 @@ impl Meter {
 // === impl Meters ===
 
 impl Meters {
-    pub(crate) fn new(
-        node: &str,
-        meters: Vec<Arc<Meter>>,
-        queue: tokio::sync::mpsc::WeakSender<crate::event::Batch>,
-    ) -> Self {
+    pub(crate) fn new(node: &str, queue: tokio::sync::mpsc::WeakSender<crate::event::Batch>) -> Self {
         Self {
             node: node.to_owned(),
             started: Instant::now(),
-            meters,
+            shown: RwLock::default(),
             queue,
         }
+    }
+
+    /// Shows these components from now on, in this order; those that are not among them any more, as retired.
+    pub(crate) fn show(&self, live: Vec<Arc<Meter>>) {
+        let mut shown = self.shown.write().unwrap_or_else(PoisonError::into_inner);
+        let before = std::mem::replace(&mut shown.live, live);
+        shown.retired.extend(before);
+        let Shown { live, retired } = &mut *shown;
+        let mut seen: Vec<(Kind, String)> = live.iter().map(|m| (m.kind, m.name.clone())).collect();
+        retired.retain(|meter| {
+            let key = (meter.kind, meter.name.clone());
+            let new = !seen.contains(&key);
+            seen.push(key);
+            new
+        });
+    }
+
+    /// The counters of a component that is or was there.
+    pub(crate) fn find(&self, kind: Kind, name: &str) -> Option<Arc<Meter>> {
+        self.all()
+            .into_iter()
+            .find(|meter| meter.kind == kind && meter.name == name)
+    }
+
+    fn all(&self) -> Vec<Arc<Meter>> {
+        let shown = self.shown.read().unwrap_or_else(PoisonError::into_inner);
+        shown.live.iter().chain(&shown.retired).cloned().collect()
     }
 
     pub(crate) fn stats(&self) -> Stats {
@@ -276,12 +320,13 @@ impl Meters {
             uptime_seconds: self.started.elapsed().as_secs(),
             queue_depth: depth,
             queue_capacity: capacity,
-            components: self.meters.iter().map(|meter| meter.stats()).collect(),
+            components: self.all().iter().map(|meter| meter.stats()).collect(),
         }
     }
 
     /// The counters in Prometheus text format.
     pub(crate) fn prometheus(&self) -> String {
+        let meters = self.all();
         let mut text = String::new();
         // Writing to a string cannot fail.
         for (count, name) in ALL {
@@ -298,7 +343,7 @@ impl Meters {
                 _ => format!("punt_{name}{unit}_total"),
             };
             let _ = writeln!(text, "# TYPE {metric} counter");
-            for meter in self.meters.iter().filter(|meter| meter.applies(*count)) {
+            for meter in meters.iter().filter(|meter| meter.applies(*count)) {
                 let (kind, component) = (meter.kind.name(), &meter.name);
                 let value = meter.get(*count);
                 let _ = writeln!(
@@ -309,7 +354,7 @@ impl Meters {
         }
         let _ = writeln!(text, "# TYPE punt_dropped_events_total counter");
         for (count, reason) in DROPPED {
-            for meter in self.meters.iter().filter(|meter| meter.applies(*count)) {
+            for meter in meters.iter().filter(|meter| meter.applies(*count)) {
                 let (kind, component, value) = (meter.kind.name(), &meter.name, meter.get(*count));
                 let _ = writeln!(
                     text,
@@ -319,14 +364,14 @@ impl Meters {
         }
         for metric in ["events", "bytes", "max_bytes", "lag_seconds"] {
             let _ = writeln!(text, "# TYPE punt_buffer_{metric} gauge");
-            for meter in &self.meters {
+            for meter in &meters {
                 let Some(gauge) = &meter.gauge else { continue };
                 let component = &meter.name;
                 let _ = write!(text, "punt_buffer_{metric}{{component=\"{component}\"}} ");
                 let _ = match metric {
                     "events" => writeln!(text, "{}", gauge.events.load(Relaxed)),
                     "bytes" => writeln!(text, "{}", gauge.bytes.load(Relaxed)),
-                    "max_bytes" => writeln!(text, "{}", gauge.max_bytes),
+                    "max_bytes" => writeln!(text, "{}", gauge.max_bytes.load(Relaxed)),
                     _ => writeln!(text, "{:.3}", gauge.lag_ms() as f64 / 1000.0),
                 };
             }

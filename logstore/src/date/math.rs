@@ -87,7 +87,8 @@ impl Unit {
             .to_millis()
     }
 
-    fn of_math(letter: u8) -> Option<Self> {
+    /// The unit of a letter of date math.
+    pub fn of_math(letter: u8) -> Option<Self> {
         Some(match letter {
             b's' => Self::Second,
             b'm' => Self::Minute,

@@ -40,6 +40,35 @@ impl Index {
         }
     }
 
+    /// Merges all segments into one and drops what is deleted. Writes go on meanwhile.
+    pub fn merge_all(&self) -> ApiResult<()> {
+        let merging = {
+            let mut guard = self.lock_writer()?;
+            let writer = &mut *guard;
+            let segments = self.tantivy.searchable_segment_ids()?;
+            let deleted = self
+                .reader
+                .searcher()
+                .segment_readers()
+                .iter()
+                .any(|segment| segment.has_deletes());
+            if segments.len() < 2 && !deleted {
+                return Ok(());
+            }
+            self.open_writer(writer)?;
+            match writer.tantivy.as_mut() {
+                Some(tantivy) => tantivy.merge(&segments),
+                None => return Ok(()),
+            }
+        };
+        // A merge of tantivy's own may have taken one of the segments already: then that one is enough.
+        if let Err(error) = merging.wait() {
+            tracing::info!(%error, labels.index = self.name, "a forced merge found its segments being merged already");
+        }
+        self.reader.reload()?;
+        Ok(())
+    }
+
     /// Commits, with the write lock held.
     pub(super) fn commit(&self, writer: &mut Writer) -> ApiResult<()> {
         let started = Instant::now();

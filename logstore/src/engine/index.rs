@@ -263,6 +263,35 @@ impl Index {
             .clone()
     }
 
+    /// One setting as text, by its full flat name.
+    pub fn setting(&self, name: &str) -> Option<String> {
+        self.settings
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(name)
+    }
+
+    /// Whether the index is closed: kept, but neither read nor written.
+    pub fn is_closed(&self) -> bool {
+        self.setting(super::settings::CLOSED).as_deref() == Some("true")
+    }
+
+    /// Whether wildcards do not see the index.
+    pub fn is_hidden(&self) -> bool {
+        self.name.starts_with('.') || self.setting("index.hidden").as_deref() == Some("true")
+    }
+
+    /// Whether the index belongs to a data stream.
+    pub(super) fn is_backing(&self) -> bool {
+        self.name.starts_with(".ds-")
+    }
+
+    /// Refuses what a setting of the index forbids.
+    pub fn check_block(&self, doing: super::block::Doing) -> ApiResult<()> {
+        let settings = self.settings.read().unwrap_or_else(PoisonError::into_inner);
+        super::block::check(&self.name, doing, |key| settings.get(key))
+    }
+
     /// Most fields that may be mapped.
     pub(super) fn max_fields(&self) -> usize {
         self.settings().max_fields().unwrap_or(self.limits.max_fields)

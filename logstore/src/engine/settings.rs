@@ -22,7 +22,15 @@ pub struct Settings {
     flat: Map<String, Value>,
 }
 
+/// The setting that says an index is closed.
+pub const CLOSED: &str = "index.verified_before_close";
+
 impl Settings {
+    /// One setting as text, by its full flat name.
+    pub fn get(&self, name: &str) -> Option<String> {
+        self.flat.get(name)?.as_str().map(ToOwned::to_owned)
+    }
+
     /// Merges settings in any of the shapes clients send: nested or flat, with or without `index.`.
     pub fn merge(&mut self, body: &Value) -> ApiResult<()> {
         let mut flat = Map::new();
@@ -68,6 +76,21 @@ impl Settings {
             .parse()
             .ok()
     }
+}
+
+/// The flat keys of a body, also of settings that it takes back (null), each with `index.` before it.
+pub fn flat_keys(body: &Value) -> Vec<String> {
+    let mut flat = Map::new();
+    flatten("", body, &mut flat);
+    flat.into_iter()
+        .map(|(key, _)| {
+            if key.starts_with("index.") {
+                key
+            } else {
+                format!("index.{key}")
+            }
+        })
+        .collect()
 }
 
 fn flatten(prefix: &str, value: &Value, out: &mut Map<String, Value>) {

@@ -4,6 +4,8 @@
 //! DATA/lock              held while a process uses the folder
 //! DATA/http.addr         where the process listens (written by the server)
 //! DATA/templates.json    templates
+//! DATA/state.json        aliases, data streams, pipelines
+//! DATA/hidden.redb       hidden indices
 //! DATA/indices/NAME/     one folder an index
 //! DATA/trash/            indices on their way out
 //! ```
@@ -12,7 +14,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -20,15 +22,17 @@ use tracing::{error, info};
 
 use super::damage::{self, Damage};
 use super::disk::{self, DataFolder};
+use super::entry::Entry;
 use super::format;
 use super::index::Index;
-use super::resolve::check_name;
-use super::settings::Settings;
 use super::space::Space;
+use super::state::State;
 use super::template::{TemplateKind, Templates};
-use crate::error::{ApiError, ApiResult};
+use crate::error::ApiResult;
+use crate::hidden::HiddenStore;
+use crate::ingest::Pipelines;
 use crate::limits::Limits;
-use crate::mapping::{Mapping, json};
+use crate::security::scope;
 
 /// Bytes that are verified before the store answers: a fraction of a second. The rest follows in the background.
 const VERIFIED_AT_START: u64 = 128 << 20;
@@ -47,6 +51,10 @@ pub struct Store {
     pub limits: Arc<Limits>,
     /// Identity of the data folder.
     pub cluster_uuid: String,
+    /// Hidden indices.
+    pub hidden: HiddenStore,
+    /// Ingest pipelines that were read.
+    pub pipelines: Pipelines,
     pub(super) indices: RwLock<BTreeMap<String, Arc<Index>>>,
     /// Held while indices are made or removed.
     pub(super) changing: Mutex<()>,
@@ -57,10 +65,13 @@ pub struct Store {
     pub(super) damaged_indices: Vec<Damage>,
     /// Set when the process is to end.
     pub(super) stopping: AtomicBool,
+    /// Held while a snapshot is made or removed.
+    pub(super) snapshots: Mutex<()>,
     /// When asynchronous indices were synced last.
     synced: Mutex<Instant>,
     /// When the retention rules were looked at last.
     retained: Mutex<Option<Instant>>,
+    state: RwLock<Arc<State>>,
 }
 
 // === impl Store ===
@@ -103,6 +114,8 @@ impl Store {
             };
             damaged_indices.push(damage::set_index_aside(path, &folder, &reason)?);
         }
+        let state = State::read(path)?;
+        let hidden = HiddenStore::open(&path.join("hidden.redb"), limits.max_hidden_bytes)?;
         info!(
             event.action = "store-opened",
             indices = indices.len(),
@@ -118,8 +131,12 @@ impl Store {
             space,
             damaged_indices,
             stopping: AtomicBool::new(false),
+            snapshots: Mutex::default(),
             synced: Mutex::new(Instant::now()),
             retained: Mutex::new(None),
+            state: RwLock::new(Arc::new(state)),
+            hidden,
+            pipelines: Pipelines::default(),
         })
     }
 
@@ -128,13 +145,65 @@ impl Store {
         self.folder.path()
     }
 
-    /// An index by its exact name.
+    /// An index of logs by its name, or by the name of an alias or data stream that writes to it.
+    ///
+    /// Who may not see it is told that there is none.
     pub fn get(&self, name: &str) -> Option<Arc<Index>> {
+        if !scope::sees(name) {
+            return None;
+        }
+        if let Some(index) = self.exact(name) {
+            return Some(index);
+        }
+        let state = self.state();
+        let behind = match state.aliases.write_index(name) {
+            Some(Ok(index)) => Some(index),
+            Some(Err(_)) => None,
+            None => state
+                .data_streams
+                .get(name)
+                .and_then(|stream| stream.write_index()),
+        };
+        self.exact(behind?)
+    }
+
+    /// An index of logs by its exact name.
+    pub(super) fn exact(&self, name: &str) -> Option<Arc<Index>> {
         self.indices
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .get(name)
             .cloned()
+    }
+
+    /// An index of either kind by its exact name.
+    pub fn entry(&self, name: &str) -> Option<Entry> {
+        self.exact(name)
+            .map(Entry::Log)
+            .or_else(|| self.hidden.get(name).map(Entry::Hidden))
+    }
+
+    /// Every index of both kinds, sorted by name.
+    pub fn list_all(&self) -> Vec<Entry> {
+        let mut all: Vec<Entry> = self.list().into_iter().map(Entry::Log).collect();
+        all.extend(self.hidden.list().into_iter().map(Entry::Hidden));
+        all.sort_by(|a, b| a.name().cmp(b.name()));
+        all
+    }
+
+    /// Keeps others from making or removing snapshots.
+    pub fn hold_snapshots(&self) -> MutexGuard<'_, ()> {
+        self.snapshots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The folders that snapshot repositories may lie in: those of the flag, and `snapshots` in the data folder.
+    pub fn repository_roots(&self) -> Vec<PathBuf> {
+        let own = self
+            .path()
+            .canonicalize()
+            .unwrap_or_else(|_| self.path().to_owned())
+            .join("snapshots");
+        self.limits.path_repo.iter().cloned().chain([own]).collect()
     }
 
     /// Every index, sorted by name.
@@ -147,65 +216,24 @@ impl Store {
             .collect()
     }
 
-    /// An index, made from the templates if there is none.
-    pub fn get_or_create(&self, name: &str) -> ApiResult<Arc<Index>> {
-        if let Some(index) = self.get(name) {
-            return Ok(index);
-        }
-        match self.create(name, &Value::Null) {
-            Err(error) if error.kind == "resource_already_exists_exception" => {
-                self.get(name).ok_or_else(|| ApiError::index_not_found(name))
-            }
-            other => other,
-        }
+    /// Aliases, data streams and the like, as they are now.
+    pub fn state(&self) -> Arc<State> {
+        Arc::clone(&self.state.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Makes an index from the templates and a body of `settings` and `mappings`.
-    pub fn create(&self, name: &str, body: &Value) -> ApiResult<Arc<Index>> {
-        check_name(name)?;
-        let _one_at_a_time = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(index) = self.get(name) {
-            return Err(ApiError::new(
-                400,
-                "resource_already_exists_exception",
-                format!("index [{name}/{}] already exists", index.uuid),
-            )
-            .with("index_uuid", index.uuid.as_str())
-            .with("index", name));
-        }
-        let (mut settings, mut mapping) = (Settings::default(), Mapping::default());
-        self.templates().apply(name, &mut settings, &mut mapping)?;
-        if let Some(body) = body.get("settings") {
-            settings.merge(body)?;
-        }
-        if let Some(body) = body.get("mappings") {
-            json::merge(&mut mapping, body)?;
-        }
-        let aside = self.path().join("trash").join(super::op::new_id().as_ref());
-        let index = Index::create(
-            &self.index_folder(name),
-            &aside,
-            name,
-            Arc::clone(&self.limits),
-            Arc::clone(&self.space),
-            settings,
-            &mapping,
-        )?;
-        let index = Arc::new(index);
-        self.indices
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(name.to_owned(), Arc::clone(&index));
-        info!(
-            event.action = "index-created",
-            labels.index = name,
-            "index created"
-        );
-        Ok(index)
+    /// Changes the state as a whole, and keeps it: all of the change or none.
+    pub fn change_state<T>(&self, change: impl FnOnce(&mut State) -> ApiResult<T>) -> ApiResult<T> {
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        let mut next = State::clone(&state);
+        let result = change(&mut next)?;
+        next.write(self.path())?;
+        *state = Arc::new(next);
+        Ok(result)
     }
 
     /// Removes an index and its files.
     pub fn delete(&self, index: &Index) -> ApiResult<()> {
+        index.check_block(super::block::Doing::Removing)?;
         let _one_at_a_time = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         {
             let mut writer = index.lock_writer()?;
@@ -226,6 +254,10 @@ impl Store {
         if let Err(error) = std::fs::remove_dir_all(&aside) {
             error!(%error, labels.index = index.name, "deleted index left files behind, they go at the next start");
         }
+        self.change_state(|state| {
+            state.forget_index(&index.name);
+            Ok(())
+        })?;
         info!(
             event.action = "index-deleted",
             labels.index = index.name,
@@ -249,7 +281,7 @@ impl Store {
 
     /// Removes templates, and says how many there were.
     pub fn remove_template(&self, kind: TemplateKind, name: &str) -> ApiResult<usize> {
-        self.change_templates(|templates| Ok(templates.remove(kind, name)))
+        self.change_templates(|templates| templates.remove(kind, name))
     }
 
     fn change_templates<T>(&self, change: impl FnOnce(&mut Templates) -> ApiResult<T>) -> ApiResult<T> {
@@ -262,7 +294,7 @@ impl Store {
         Ok(result)
     }
 
-    fn index_folder(&self, name: &str) -> PathBuf {
+    pub(super) fn index_folder(&self, name: &str) -> PathBuf {
         self.path().join("indices").join(name)
     }
 

@@ -116,7 +116,7 @@ impl Index {
 }
 
 /// Merges objects into objects and replaces everything else; says whether anything changed.
-fn merge(into: &mut Value, from: &Value) -> bool {
+pub fn merge(into: &mut Value, from: &Value) -> bool {
     match (into, from) {
         (Value::Object(into), Value::Object(from)) => merge_maps(into, from),
         (into, from) if *into == *from => false,

@@ -66,7 +66,14 @@ impl Index {
             let mut parser = Parser::new(&mapping, self.max_fields());
             let ops = requests
                 .iter()
-                .map(|request| prepare_one(&mut parser, request))
+                .map(|request| {
+                    if self.is_backing()
+                        && let Some(source) = &request.source
+                    {
+                        super::data_stream::check_timestamp(source)?;
+                    }
+                    prepare_one(&mut parser, request)
+                })
                 .collect();
             if self.learn(parser.into_learnt()).is_ok() {
                 return ops;
@@ -77,6 +84,7 @@ impl Index {
     /// Applies writes in order. They are durable after [`Self::sync`] of the returned position.
     pub fn apply(&self, ops: Vec<ApiResult<Op>>) -> ApiResult<(Vec<ApiResult<Outcome>>, Position)> {
         self.space.check(&self.name)?;
+        self.check_block(super::block::Doing::Writing)?;
         self.keep_meta()?;
         let mut guard = self.lock_writer()?;
         let writer = &mut *guard;

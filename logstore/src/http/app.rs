@@ -4,18 +4,21 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::tasks::Tasks;
 use crate::engine::store::Store;
 use crate::error::{ApiError, ApiResult};
+use crate::machine::{self, Figures};
 use crate::present::Presented;
 use crate::search::held::Held;
+use crate::security::{Registry, Scope};
 
 /// Searches that may wait for each one that runs.
 const SEARCHES_WAITING: usize = 64;
 
 const KIB: usize = 1024;
 
-/// Shared by all handlers.
-#[derive(Debug)]
+/// Shared by all handlers of one listener; listeners share everything but what they present.
+#[derive(Debug, Clone)]
 pub struct App {
     /// The store.
     pub store: Arc<Store>,
@@ -27,6 +30,12 @@ pub struct App {
     pub node: String,
     /// Where it listens.
     pub address: String,
+    /// Origins whose pages may read answers in a browser; `*` stands for anything.
+    pub cors_origins: Arc<[String]>,
+    /// Users, roles and keys, if security is on.
+    pub security: Option<Arc<Registry>>,
+    /// Answers of tasks that nobody waited for.
+    pub tasks: Arc<Tasks>,
     bulks: Arc<Semaphore>,
     /// Counts in kibibytes: a semaphore takes 32-bit steps.
     bulk_kib: Arc<Semaphore>,
@@ -46,11 +55,62 @@ impl App {
             held: Arc::new(Held::new(&limits)),
             node,
             address,
+            cors_origins: Arc::from([]),
+            security: None,
+            tasks: Arc::default(),
             bulks: Arc::new(Semaphore::new(limits.max_bulk_in_flight)),
             bulk_kib: Arc::new(Semaphore::new(limits.max_bulk_bytes.div_ceil(KIB) + 1)),
             searches: Arc::new(Semaphore::new(limits.max_search_in_flight)),
             searches_waiting: Arc::new(Semaphore::new(limits.max_search_in_flight * SEARCHES_WAITING)),
         }
+    }
+
+    /// The same application behind another listener.
+    #[must_use]
+    pub fn behind(&self, presented: Presented, address: String) -> Self {
+        Self {
+            presented,
+            address,
+            ..self.clone()
+        }
+    }
+
+    /// The address without its port.
+    pub fn ip(&self) -> &str {
+        self.address
+            .rsplit_once(':')
+            .map_or(self.address.as_str(), |(ip, _)| ip.trim_matches(['[', ']']))
+    }
+
+    /// Figures of the machine.
+    pub fn figures(&self) -> Figures {
+        machine::read(self.store.path())
+    }
+
+    /// Processor time that this process used since its start, in percent of one processor.
+    pub fn processor_percent(&self) -> u64 {
+        let figures = self.figures();
+        (figures.processor_millis * 100)
+            .checked_div(figures.uptime_millis)
+            .unwrap_or_default()
+    }
+
+    /// Name, work under way and bound of each gate.
+    pub fn pools(&self) -> [(&'static str, u64, u64); 2] {
+        let limits = &self.store.limits;
+        let busy = |gate: &Semaphore, size: usize| (size - gate.available_permits().min(size)) as u64;
+        [
+            (
+                "search",
+                busy(&self.searches, limits.max_search_in_flight),
+                limits.max_search_in_flight as u64,
+            ),
+            (
+                "write",
+                busy(&self.bulks, limits.max_bulk_in_flight),
+                limits.max_bulk_in_flight as u64,
+            ),
+        ]
     }
 
     /// Runs blocking work on the store.
@@ -59,7 +119,9 @@ impl App {
         work: impl FnOnce(&Arc<Store>) -> ApiResult<T> + Send + 'static,
     ) -> ApiResult<T> {
         let store = Arc::clone(&self.store);
-        match tokio::task::spawn_blocking(move || work(&store)).await {
+        // Who asks goes along to the thread that does the work.
+        let scope = Scope::of_task();
+        match tokio::task::spawn_blocking(move || Scope::during(scope, || work(&store))).await {
             Ok(result) => result,
             Err(error) => Err(ApiError::internal(format!(
                 "the request failed inside the store: {error}"

@@ -20,13 +20,17 @@ use super::app::App;
 use super::body;
 use super::params::Params;
 use super::reply::Reply;
+use crate::engine::entry::Entry;
 use crate::engine::index::Index;
-use crate::engine::op::Outcome;
+use crate::engine::op::{Done, Outcome};
 use crate::engine::store::Store;
 use crate::engine::update::Update;
 use crate::engine::wal::Position;
 use crate::engine::write::Request;
 use crate::error::{ApiError, ApiResult};
+use crate::hidden::{HiddenIndex, Write};
+use crate::ingest::{self, OfIndex, Ready};
+use crate::present::legacy;
 use crate::present::write::{self, Item};
 
 #[derive(Deserialize)]
@@ -46,6 +50,8 @@ enum Action<'a> {
 struct Meta<'a> {
     #[serde(rename = "_index", borrow, default)]
     index: Option<Cow<'a, str>>,
+    #[serde(rename = "_type", borrow, default)]
+    doc_type: Option<Cow<'a, str>>,
     /// A string, but some clients send numbers.
     #[serde(rename = "_id", borrow, default)]
     id: Option<&'a RawValue>,
@@ -53,12 +59,19 @@ struct Meta<'a> {
     if_seq_no: Option<u64>,
     #[serde(default)]
     retry_on_conflict: Option<usize>,
+    #[serde(default)]
+    require_alias: Option<bool>,
+    #[serde(borrow, default)]
+    pipeline: Option<Cow<'a, str>>,
 }
 
 /// One action of the body.
 struct Line {
     verb: &'static str,
     index: String,
+    doc_type: Option<String>,
+    require_alias: bool,
+    pipeline: Option<String>,
     id: Option<String>,
     source: Option<Bytes>,
     if_seq_no: Option<u64>,
@@ -113,7 +126,13 @@ async fn run(
             } else {
                 bytes
             };
-            let lines = parse(&bytes, index.as_deref())?;
+            let mut lines = parse(&bytes, index.as_deref())?;
+            for line in &mut lines {
+                if line.pipeline.is_none() {
+                    line.pipeline = params.get("pipeline").cloned();
+                }
+                line.require_alias |= params.get("require_alias").is_some_and(|value| value != "false");
+            }
             apply(store, lines, refresh)
         })
         .await?;
@@ -176,6 +195,9 @@ fn parse(body: &Bytes, default_index: Option<&str>) -> ApiResult<Vec<Line>> {
         lines.push(Line {
             verb,
             index,
+            doc_type: meta.doc_type.map(Cow::into_owned),
+            require_alias: meta.require_alias.unwrap_or(false),
+            pipeline: meta.pipeline.map(Cow::into_owned),
             id: meta.id.map(|raw| id_text(raw.get())),
             source,
             if_seq_no: meta.if_seq_no,
@@ -201,7 +223,14 @@ fn apply(store: &Store, lines: Vec<Line>, refresh: bool) -> ApiResult<Vec<Item>>
     let mut groups: Vec<(String, Vec<(usize, Line)>)> = Vec::new();
     let mut group_of: HashMap<String, usize> = HashMap::new();
     let count = lines.len();
-    for (place, line) in lines.into_iter().enumerate() {
+    let mut items: Vec<Option<Item>> = (0..count).map(|_| None).collect();
+    let mut pipelines: HashMap<String, OfIndex> = HashMap::new();
+    for (place, mut line) in lines.into_iter().enumerate() {
+        if let Err(done) = through_pipelines(store, &mut line, &mut pipelines) {
+            let index = line.index.clone();
+            items[place] = Some(item(&line, &index, done));
+            continue;
+        }
         match group_of.get(line.index.as_str()) {
             Some(group) => groups[*group].1.push((place, line)),
             None => {
@@ -210,7 +239,6 @@ fn apply(store: &Store, lines: Vec<Line>, refresh: bool) -> ApiResult<Vec<Item>>
             }
         }
     }
-    let mut items: Vec<Option<Item>> = (0..count).map(|_| None).collect();
     for (name, lines) in groups {
         apply_group(store, &name, lines, refresh, &mut items)?;
     }
@@ -218,6 +246,49 @@ fn apply(store: &Store, lines: Vec<Line>, refresh: bool) -> ApiResult<Vec<Item>>
         .into_iter()
         .map(|item| item.ok_or_else(|| ApiError::internal("an action came to nothing")))
         .collect()
+}
+
+/// Sends the document of an action through its pipelines. What it comes to when it goes no further is the error.
+fn through_pipelines(
+    store: &Store,
+    line: &mut Line,
+    known: &mut HashMap<String, OfIndex>,
+) -> Result<(), ApiResult<Outcome>> {
+    let (Some(source), "index" | "create") = (&line.source, line.verb) else {
+        return Ok(());
+    };
+    if !known.contains_key(&line.index) {
+        known.insert(line.index.clone(), OfIndex::of(store, &line.index));
+    }
+    let of_index = &known[&line.index];
+    if line.pipeline.is_none() && of_index.is_none() {
+        return Ok(());
+    }
+    let ready = Ready {
+        index: line.index.clone(),
+        id: line.id.clone(),
+        source: source.clone(),
+    };
+    match ingest::prepare(store, of_index, line.pipeline.as_deref(), ready) {
+        Ok(Some(ready)) => {
+            line.index = ready.index;
+            line.id = ready.id;
+            line.source = Some(ready.source);
+            Ok(())
+        }
+        Ok(None) => Err(Ok(dropped(line.id.as_deref()))),
+        Err(error) => Err(Err(error)),
+    }
+}
+
+/// The outcome of a document that a pipeline dropped.
+pub(super) fn dropped(id: Option<&str>) -> Outcome {
+    Outcome {
+        id: id.unwrap_or_default().into(),
+        version: 0,
+        seq_no: 0,
+        done: Done::Noop,
+    }
 }
 
 /// Applies the actions on one index, and syncs it.
@@ -228,14 +299,36 @@ fn apply_group(
     refresh: bool,
     items: &mut [Option<Item>],
 ) -> ApiResult<()> {
+    // What an action is refused for before its index is looked at.
+    let state = store.state();
+    let is_alias = state.aliases.contains(name);
+    // Also one that this write will make.
+    let is_stream = state.data_streams.contains_key(name)
+        || (!is_alias && store.entry(name).is_none() && store.templates().data_stream_of(name).is_some());
+    let (refused, lines): (Vec<_>, Vec<_>) = lines
+        .into_iter()
+        .partition(|(_, line)| (is_stream && line.verb == "index") || (line.require_alias && !is_alias));
+    for (place, line) in refused {
+        let error = if line.require_alias && !is_alias {
+            ApiError::index_not_found(name)
+                .because(format!("no such index [{name}] and [require_alias] request flag is [true] and [{name}] is not an alias"))
+        } else {
+            ApiError::argument("only write ops with an op_type of create are allowed in data streams")
+        };
+        items[place] = Some(item(&line, name, Err(error)));
+    }
+    if lines.is_empty() {
+        return Ok(());
+    }
     let only_deletes = lines.iter().all(|(_, line)| line.verb == "delete");
-    let index = if only_deletes {
-        store.get(name).ok_or_else(|| ApiError::index_not_found(name))
+    let entry = if only_deletes && !is_alias && !is_stream && store.entry(name).is_none() {
+        Err(ApiError::index_not_found(name))
     } else {
-        store.get_or_create(name)
+        store.write_entry(name, None)
     };
-    let index = match index {
-        Ok(index) => index,
+    let index = match entry {
+        Ok(Entry::Log(index)) => index,
+        Ok(Entry::Hidden(index)) => return apply_hidden(store, &index, lines, items),
         Err(error) => {
             for (place, line) in lines {
                 items[place] = Some(item(&line, name, Err(error.clone())));
@@ -274,6 +367,53 @@ fn apply_group(
     }
     if refresh {
         index.refresh()?;
+    }
+    Ok(())
+}
+
+/// Applies the actions on a hidden index, one after another: they are few.
+fn apply_hidden(
+    store: &Store,
+    index: &HiddenIndex,
+    lines: Vec<(usize, Line)>,
+    items: &mut [Option<Item>],
+) -> ApiResult<()> {
+    for (place, line) in lines {
+        // `_doc` and the type that Elasticsearch 5 shows for documents without one are no type of their own.
+        let doc_type = line
+            .doc_type
+            .clone()
+            .filter(|name| name != "_doc" && name != legacy::DOC_TYPE_5)
+            .unwrap_or_default();
+        let write = || -> ApiResult<Outcome> {
+            let body = body::json(line.source.as_deref().unwrap_or_default())?;
+            if line.verb == "update" {
+                let id = line
+                    .id
+                    .as_deref()
+                    .ok_or_else(|| ApiError::validation("id is missing"))?;
+                let update = Update {
+                    if_seq_no: line.if_seq_no,
+                    retries: line.retries,
+                    ..Update::parse(&body)?
+                };
+                return Ok(store.hidden.update(index, &doc_type, id, &update)?.0);
+            }
+            let write = Write {
+                doc_type: doc_type.clone(),
+                id: line.id.clone(),
+                source: (line.verb != "delete").then_some(body),
+                create: line.verb == "create",
+                if_seq_no: line.if_seq_no,
+            };
+            store
+                .hidden
+                .apply(index, vec![write])?
+                .pop()
+                .ok_or_else(|| ApiError::internal("a write came to nothing"))?
+        };
+        let result = write();
+        items[place] = Some(item(&line, &index.name, result));
     }
     Ok(())
 }
@@ -334,6 +474,7 @@ fn item(line: &Line, index: &str, result: ApiResult<Outcome>) -> Item {
     Item {
         verb: line.verb,
         index: index.to_owned(),
+        doc_type: line.doc_type.clone(),
         id: line.id.clone(),
         result,
     }

@@ -11,8 +11,10 @@ use serde_json::{Map, Value, json};
 
 use super::app::App;
 use super::body;
+use super::hidden;
 use super::params::{Params, number};
 use super::reply::Reply;
+use crate::engine::entry::Entry;
 use crate::engine::existing::Found;
 use crate::engine::index::Index;
 use crate::engine::op::{Done, Outcome};
@@ -20,6 +22,7 @@ use crate::engine::update::Update;
 use crate::engine::wal::Position;
 use crate::engine::write::Request;
 use crate::error::{ApiError, ApiResult};
+use crate::ingest::{self, OfIndex, Ready};
 use crate::present::{Presented, write};
 use crate::search::source::SourceFilter;
 
@@ -86,7 +89,19 @@ async fn write_one(
             if source.is_empty() {
                 return Err(ApiError::parsing("request body is required"));
             }
-            let index = store.get_or_create(&index)?;
+            let of_index = OfIndex::of(store, &index);
+            let asked = params.get("pipeline").map(String::as_str);
+            let ready = Ready { index, id, source };
+            let name = ready.index.clone();
+            let known_id = ready.id.clone();
+            let Some(Ready { index, id, source }) = ingest::prepare(store, &of_index, asked, ready)? else {
+                return Ok((name, super::bulk::dropped(known_id.as_deref())));
+            };
+            let Entry::Log(index) = store.write_entry(&index, Some(create || id.is_none()))? else {
+                return Err(ApiError::argument(format!(
+                    "a pipeline sent the document to the hidden index [{index}], which it cannot write to"
+                )));
+            };
             let request = Request {
                 id,
                 source: Some(source),
@@ -250,7 +265,7 @@ pub async fn multi_get(
     let default_index = path.map(|Path(index)| index);
     let presented = app.presented;
     app.blocking(move |store| {
-        let mut asked: Vec<(Option<String>, String, SourceFilter)> = Vec::new();
+        let mut asked: Vec<(Option<String>, String, Option<String>, SourceFilter)> = Vec::new();
         let text = crate::query::dsl::text;
         for doc in crate::query::dsl::list(body.get("docs")) {
             let id = doc
@@ -262,17 +277,26 @@ pub async fn multi_get(
                 None => default_filter.clone(),
             };
             let index = doc.get("_index").map(text).or_else(|| default_index.clone());
-            asked.push((index, id, filter));
+            asked.push((index, id, doc.get("_type").map(text), filter));
         }
         for id in crate::query::dsl::list(body.get("ids")) {
-            asked.push((default_index.clone(), text(id), default_filter.clone()));
+            asked.push((default_index.clone(), text(id), None, default_filter.clone()));
         }
         if asked.is_empty() {
             return Err(ApiError::validation("no documents to get"));
         }
         let mut docs = Vec::with_capacity(asked.len());
-        for (index, id, filter) in asked {
+        for (index, id, doc_type, filter) in asked {
             let index = index.ok_or_else(|| ApiError::validation("index is missing"))?;
+            if let Some(index) = hidden::target(store, &index) {
+                let doc_type = doc_type.as_deref();
+                docs.push(
+                    hidden::shown(presented, &index, doc_type, &id, &filter)
+                        .1
+                        .to_string(),
+                );
+                continue;
+            }
             docs.push(match store.get(&index) {
                 Some(index) => shown(presented, &index.name, &id, index.get(&id)?.as_ref(), &filter)?,
                 None => {

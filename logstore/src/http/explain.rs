@@ -11,7 +11,7 @@ use super::app::App;
 use super::document::source_filter;
 use super::params::{Params, flag, index_options};
 use super::reply::Reply;
-use super::search::{lone_query, read_body};
+use super::search::{lone_query, read_body, seen};
 use crate::date;
 use crate::engine::existing;
 use crate::error::{ApiError, ApiResult};
@@ -37,7 +37,7 @@ pub async fn explain(
             return Err(ApiError::validation("query is missing"));
         }
         check::look_up(&mut query, store)?;
-        let seen = views(&store.resolve(&index, index_options(&params))?);
+        let seen = seen(store, &index, index_options(&params), &mut query)?;
         let mut answer = Map::new();
         for view in &seen {
             let Some(address) = existing::find(&view.2, &id)? else {

@@ -1,265 +1,399 @@
-//! Indices: made, shown, removed; their mappings and settings.
+//! Indices: made, shown, opened, closed, removed, copied; their mappings and settings.
 
-use std::sync::Arc;
-
-use axum::body::Body;
-use axum::extract::{Path, Query, State};
-use axum::http::HeaderMap;
 use serde_json::{Map, Value, json};
 
-use super::app::App;
-use super::body;
-use super::params::{Params, flag, index_options};
+use super::call::Call;
+use super::params::options_over;
 use super::reply::Reply;
-use crate::engine::index::Index;
+use crate::engine::entry::Entry;
+use crate::engine::name;
 use crate::engine::resolve::Options;
 use crate::engine::settings::nest;
 use crate::error::{ApiError, ApiResult};
-use crate::mapping::{json as mapping_json, pattern};
+use crate::mapping::pattern;
+use crate::present::legacy;
 use crate::present::search::shards;
+use crate::security::{Privilege, scope};
+
+/// For what changes indices: a name that matches nothing is an error.
+fn must_exist() -> Options {
+    Options {
+        allow_no_indices: false,
+        closed: true,
+        ..Options::default()
+    }
+}
+
+/// The indices that a change is for.
+fn to_change(call: &Call) -> ApiResult<Vec<Entry>> {
+    let name = call.name("index");
+    let options = options_over(must_exist(), &call.params);
+    // `_settings` without an index is for all of them, of which there may be none.
+    let options = Options {
+        allow_no_indices: options.allow_no_indices || name.is_empty() || name == "_all" || name == "*",
+        ..options
+    };
+    call.store().resolve_all(name, options)
+}
 
 /// `PUT {index}`.
-pub async fn create(
-    State(app): State<Arc<App>>,
-    Path(index): Path<String>,
-    headers: HeaderMap,
-    body: Body,
-) -> ApiResult<Reply> {
-    let body = body::read_json(&headers, body, app.store.limits.max_content_length).await?;
-    app.blocking(move |store| {
-        store.create(&index, &body)?;
-        Ok(Reply::json(
-            &json!({"acknowledged": true, "shards_acknowledged": true, "index": index}),
-        ))
-    })
-    .await
+pub fn create(call: &Call) -> ApiResult<Reply> {
+    let body = legacy::index_body(&call.body);
+    if let Some(unknown) = body
+        .as_object()
+        .into_iter()
+        .flat_map(Map::keys)
+        .find(|key| !matches!(key.as_str(), "settings" | "mappings" | "aliases"))
+    {
+        return Err(ApiError::parsing(format!(
+            "unknown key [{unknown}] for create index"
+        )));
+    }
+    let entry = call.store().create(call.name("index"), &body)?;
+    Ok(Reply::json(
+        &json!({"acknowledged": true, "shards_acknowledged": true, "index": entry.name()}),
+    ))
 }
 
-/// Shows something of each index of an expression.
-async fn show(
-    app: Arc<App>,
-    expression: String,
-    params: &Params,
-    one: impl Fn(&Index) -> Value + Send + 'static,
-) -> ApiResult<Reply> {
-    let options = index_options(params);
-    app.blocking(move |store| {
-        let shown: Map<String, Value> = store
-            .resolve(&expression, options)?
-            .iter()
-            .map(|index| (index.name.clone(), one(index)))
-            .collect();
-        Ok(Reply::json(&shown.into()))
-    })
-    .await
-}
-
-/// `GET {index}`.
-pub async fn get(
-    State(app): State<Arc<App>>,
-    Path(index): Path<String>,
-    Query(params): Query<Params>,
-) -> ApiResult<Reply> {
-    let flat = flag(&params, "flat_settings");
-    show(app, index, &params, move |index| {
-        json!({"aliases": {}, "mappings": mapping_json::to_json(&index.mapping()), "settings": settings(index, None, flat)})
-    })
-    .await
-}
-
-/// `HEAD {index}`.
-pub async fn exists(
-    State(app): State<Arc<App>>,
-    Path(index): Path<String>,
-    Query(params): Query<Params>,
-) -> ApiResult<Reply> {
-    let options = Options {
-        allow_no_indices: false,
-        ..index_options(&params)
-    };
-    app.blocking(move |store| {
-        Ok(Reply::empty(match store.resolve(&index, options) {
-            Ok(found) if !found.is_empty() => 200,
-            _ => 404,
-        }))
-    })
-    .await
-}
-
-/// `DELETE {index}`.
-pub async fn delete(
-    State(app): State<Arc<App>>,
-    Path(index): Path<String>,
-    Query(params): Query<Params>,
-) -> ApiResult<Reply> {
-    let options = index_options(&params);
-    app.blocking(move |store| {
-        for index in store.resolve(&index, options)? {
-            store.delete(&index)?;
-        }
-        Ok(Reply::acknowledged())
-    })
-    .await
-}
-
-/// `GET {index}/_mapping`.
-pub async fn mapping(
-    State(app): State<Arc<App>>,
-    path: Option<Path<String>>,
-    Query(params): Query<Params>,
-) -> ApiResult<Reply> {
-    let expression = path.map_or_else(String::new, |Path(index)| index);
-    show(
-        app,
-        expression,
-        &params,
-        |index| json!({"mappings": mapping_json::to_json(&index.mapping())}),
-    )
-    .await
-}
-
-/// `PUT {index}/_mapping`.
-pub async fn put_mapping(
-    State(app): State<Arc<App>>,
-    Path(index): Path<String>,
-    Query(params): Query<Params>,
-    headers: HeaderMap,
-    body: Body,
-) -> ApiResult<Reply> {
-    let body = body::read_json(&headers, body, app.store.limits.max_content_length).await?;
-    let options = Options {
-        allow_no_indices: false,
-        ..index_options(&params)
-    };
-    app.blocking(move |store| {
-        for index in store.resolve(&index, options)? {
-            index.put_mapping(&body)?;
-        }
-        Ok(Reply::acknowledged())
-    })
-    .await
-}
-
-/// `GET {index}/_mapping/field/{fields}`.
-pub async fn field_mapping(
-    State(app): State<Arc<App>>,
-    Path((index, fields)): Path<(String, String)>,
-    Query(params): Query<Params>,
-) -> ApiResult<Reply> {
-    show(app, index, &params, move |index| {
-        let mapping = index.mapping();
-        let shown: Map<String, Value> = fields
-            .split(',')
-            .flat_map(|name| mapping.matching(name))
-            .map(|field| {
-                let leaf = field.path.rsplit('.').next().unwrap_or_default();
-                let body = json!({"full_name": &*field.path, "mapping": {leaf: mapping_json::field_to_json(&field)}});
-                (field.path.to_string(), body)
-            })
-            .collect();
-        json!({"mappings": shown})
-    })
-    .await
-}
-
-fn settings(index: &Index, only: Option<&str>, flat: bool) -> Value {
-    let mut all = index.settings_json();
-    if let Some(only) = only {
+fn settings(entry: &Entry, only: &str, flat: bool) -> Value {
+    let mut all = entry.settings_json();
+    if !matches!(only, "" | "_all" | "*") {
         all.retain(|key, _| only.split(',').any(|name| pattern::matches(name, key)));
     }
     if flat { all.into() } else { nest(&all) }
 }
 
-/// `GET {index}/_settings`.
-pub async fn get_settings(
-    State(app): State<Arc<App>>,
-    Path(index): Path<String>,
-    Query(params): Query<Params>,
-) -> ApiResult<Reply> {
-    let flat = flag(&params, "flat_settings");
-    show(
-        app,
-        index,
-        &params,
-        move |index| json!({"settings": settings(index, None, flat)}),
-    )
-    .await
+/// Shows something of each index that the path names.
+fn show(call: &Call, one: impl Fn(&Entry) -> Option<Value>) -> ApiResult<Reply> {
+    let shown: Map<String, Value> = call
+        .entries_of_metadata()?
+        .iter()
+        .filter_map(|entry| Some((entry.name().to_owned(), one(entry)?)))
+        .collect();
+    Ok(Reply::json(&shown.into()))
 }
 
-/// `GET {index}/_settings/{name}`.
-pub async fn get_setting(
-    State(app): State<Arc<App>>,
-    Path((index, name)): Path<(String, String)>,
-    Query(params): Query<Params>,
-) -> ApiResult<Reply> {
-    let flat = flag(&params, "flat_settings");
-    show(
-        app,
-        index,
-        &params,
-        move |index| json!({"settings": settings(index, Some(&name), flat)}),
-    )
-    .await
+/// `GET {index}`.
+pub fn get(call: &Call) -> ApiResult<Reply> {
+    let state = call.store().state();
+    let flat = call.flag("flat_settings");
+    show(call, |entry| {
+        let mut shown = json!({
+            "aliases": state.aliases.json_of(entry.name()),
+            "mappings": entry.mapping_json(call.typed(), call.app.presented.default_type()),
+            "settings": settings(entry, "", flat),
+        });
+        if let Some((stream, _)) = state
+            .data_streams
+            .iter()
+            .find(|(_, stream)| stream.indices.iter().any(|index| index == entry.name()))
+        {
+            shown["data_stream"] = stream.as_str().into();
+        }
+        if call.flag("include_defaults") {
+            shown["defaults"] = json!({});
+        }
+        Some(shown)
+    })
+}
+
+/// `HEAD {index}`.
+pub fn exists(call: &Call) -> ApiResult<Reply> {
+    let options = options_over(must_exist(), &call.params);
+    Ok(Reply::empty(
+        match call.store().resolve_all(call.name("index"), options) {
+            Ok(found) if !found.is_empty() => 200,
+            _ => 404,
+        },
+    ))
+}
+
+/// `DELETE {index}`. Aliases and data streams are not what it takes: their indices would go unnamed.
+pub fn delete(call: &Call) -> ApiResult<Reply> {
+    let state = call.store().state();
+    let expression = call.name("index");
+    let parts = name::split(expression);
+    for part in &parts {
+        let what = if state.aliases.contains(part) {
+            "an alias, specify the corresponding concrete indices instead."
+        } else if state.data_streams.contains_key(*part) {
+            "a data stream, use the data stream APIs instead."
+        } else {
+            continue;
+        };
+        if !call.flag("ignore_unavailable") {
+            return Err(ApiError::argument(format!(
+                "The provided expression [{part}] matches {what}"
+            )));
+        }
+    }
+    let options = options_over(
+        Options {
+            closed: true,
+            ..Options::default()
+        },
+        &call.params,
+    );
+    let entries = call.store().resolve_all(expression, options)?;
+    let by_own_name = |entry: &&Entry| {
+        parts.iter().any(|part| {
+            let part = name::resolve_dates(part, crate::date::now()).unwrap_or_default();
+            part == "_all" || pattern::matches(&part, entry.name())
+        })
+    };
+    for entry in entries.iter().filter(by_own_name) {
+        call.store().delete_entry(entry)?;
+    }
+    Ok(Reply::acknowledged())
+}
+
+/// `GET _mapping`, `GET {index}/_mapping`, with a document type at the end in Elasticsearch 5.
+pub fn mapping(call: &Call) -> ApiResult<Reply> {
+    let wanted = call.name("type");
+    show(call, |entry| {
+        let mut body = entry.mapping_json(call.typed(), call.app.presented.default_type());
+        if !wanted.is_empty()
+            && call.typed()
+            && let Some(types) = body.as_object_mut()
+        {
+            types.retain(|name, _| {
+                wanted
+                    .split(',')
+                    .any(|one| one == "_all" || pattern::matches(one, name))
+            });
+            if types.is_empty() {
+                return None;
+            }
+        }
+        Some(json!({ "mappings": body }))
+    })
+}
+
+/// `PUT {index}/_mapping`, with a document type at the end in Elasticsearch 5.
+pub fn put_mapping(call: &Call) -> ApiResult<Reply> {
+    let body = legacy::mappings(call.required_body()?);
+    let doc_type = Some(call.name("type"))
+        .filter(|name| !name.is_empty())
+        .or(call.doc_type.as_deref());
+    change(call, |entry| call.store().put_mapping(entry, doc_type, &body))
 }
 
 /// `PUT {index}/_settings`.
-pub async fn put_settings(
-    State(app): State<Arc<App>>,
-    Path(index): Path<String>,
-    Query(params): Query<Params>,
-    headers: HeaderMap,
-    body: Body,
-) -> ApiResult<Reply> {
-    let body = body::read_json(&headers, body, app.store.limits.max_content_length).await?;
-    let body = body.get("settings").cloned().unwrap_or(body);
-    let options = Options {
-        allow_no_indices: false,
-        ..index_options(&params)
-    };
-    app.blocking(move |store| {
-        for index in store.resolve(&index, options)? {
-            index.put_settings(&body)?;
-        }
-        Ok(Reply::acknowledged())
-    })
-    .await
+pub fn put_settings(call: &Call) -> ApiResult<Reply> {
+    let body = call.required_body()?;
+    let body = body.get("settings").unwrap_or(body);
+    let keep = call.flag("preserve_existing");
+    change(call, |entry| call.store().put_settings(entry, body, keep))
 }
 
-/// `_refresh`, and `_flush`, which is the same here: a commit.
-pub async fn refresh(
-    State(app): State<Arc<App>>,
-    path: Option<Path<String>>,
-    Query(params): Query<Params>,
-) -> ApiResult<Reply> {
-    let options = index_options(&params);
-    app.blocking(move |store| {
-        let indices = store.resolve(path.as_ref().map_or("", |Path(index)| index.as_str()), options)?;
-        for index in &indices {
+/// Changes each index that the path names.
+fn change(call: &Call, one: impl Fn(&Entry) -> ApiResult<()>) -> ApiResult<Reply> {
+    to_change(call)?.iter().try_for_each(one)?;
+    Ok(Reply::acknowledged())
+}
+
+/// `GET {index}/_mapping/field/{fields}`, with a document type before `field` in Elasticsearch 5.
+pub fn field_mapping(call: &Call) -> ApiResult<Reply> {
+    let patterns: Vec<&str> = call.name("fields").split(',').collect();
+    show(call, |entry| {
+        let shown = legacy::field_mappings(
+            entry,
+            &patterns,
+            call.flag("include_defaults"),
+            call.app.presented.has_types(),
+        );
+        if !call.typed() {
+            return Some(json!({"mappings": shown.into_values().next().unwrap_or_else(|| json!({}))}));
+        }
+        let wanted = call.name("type");
+        let shown: Map<String, Value> = shown
+            .into_iter()
+            .filter(|(name, fields)| {
+                let asked = wanted.is_empty() || wanted.split(',').any(|one| pattern::matches(one, name));
+                asked && fields.as_object().is_some_and(|fields| !fields.is_empty())
+            })
+            .collect();
+        (!shown.is_empty()).then(|| json!({ "mappings": shown }))
+    })
+}
+
+/// `GET _settings`, `GET {index}/_settings`, with names of settings at the end.
+pub fn get_settings(call: &Call) -> ApiResult<Reply> {
+    let flat = call.flag("flat_settings");
+    show(call, |entry| {
+        let shown = settings(entry, call.name("name"), flat);
+        if shown.as_object().is_some_and(Map::is_empty) {
+            return None;
+        }
+        let mut shown = json!({ "settings": shown });
+        if call.flag("include_defaults") {
+            shown["defaults"] = json!({});
+        }
+        Some(shown)
+    })
+}
+
+/// `_refresh`, and `_flush`, which is the same here: a commit. Hidden indices are always fresh.
+pub fn refresh(call: &Call) -> ApiResult<Reply> {
+    let entries = call.entries()?;
+    for entry in &entries {
+        if let Entry::Log(index) = entry {
             index.refresh()?;
         }
-        Ok(Reply::json(&json!({"_shards": shards(indices.len())})))
-    })
-    .await
+    }
+    Ok(Reply::json(&json!({"_shards": shards(entries.len())})))
+}
+
+/// `_cache/clear`, `_flush/synced`: nothing to do here but to say so of each index.
+pub fn nothing_to_do(call: &Call) -> ApiResult<Reply> {
+    Ok(Reply::json(&json!({"_shards": shards(call.entries()?.len())})))
+}
+
+/// `_forcemerge`: merges each index's segments, in the background of the index writer, and commits.
+pub fn force_merge(call: &Call) -> ApiResult<Reply> {
+    let entries = call.entries()?;
+    if !call.flag("only_expunge_deletes") || call.params.contains_key("max_num_segments") {
+        for entry in &entries {
+            if let Entry::Log(index) = entry {
+                index.refresh()?;
+                index.merge_all()?;
+            }
+        }
+    }
+    Ok(Reply::json(&json!({"_shards": shards(entries.len())})))
+}
+
+/// `_close` and `_open`.
+pub fn close(call: &Call) -> ApiResult<Reply> {
+    let mut shown = Map::new();
+    for entry in to_change(call)? {
+        call.store().set_closed(&entry, true)?;
+        shown.insert(entry.name().to_owned(), json!({"closed": true}));
+    }
+    Ok(Reply::json(
+        &json!({"acknowledged": true, "shards_acknowledged": true, "indices": shown}),
+    ))
+}
+
+/// `_open`.
+pub fn open(call: &Call) -> ApiResult<Reply> {
+    for entry in to_change(call)? {
+        call.store().set_closed(&entry, false)?;
+    }
+    Ok(Reply::json(
+        &json!({"acknowledged": true, "shards_acknowledged": true}),
+    ))
+}
+
+/// `PUT {index}/_block/{block}`.
+pub fn add_block(call: &Call) -> ApiResult<Reply> {
+    let block = call.name("block");
+    if !matches!(block, "write" | "read" | "read_only" | "metadata") {
+        return Err(ApiError::argument(format!("No block found with name {block}")));
+    }
+    let mut shown = Vec::new();
+    for entry in to_change(call)? {
+        call.store()
+            .set(&entry, &json!({format!("index.blocks.{block}"): "true"}))?;
+        shown.push(json!({"name": entry.name(), "blocked": true}));
+    }
+    Ok(Reply::json(
+        &json!({"acknowledged": true, "shards_acknowledged": true, "indices": shown}),
+    ))
+}
+
+/// `_clone/{target}`: a copy of an index that takes no writes.
+pub fn clone(call: &Call) -> ApiResult<Reply> {
+    let source = call
+        .store()
+        .get(call.name("index"))
+        .ok_or_else(|| ApiError::index_not_found(call.name("index")))?;
+    let target = call.name("target");
+    scope::check(target, Privilege::Manage)?;
+    call.store().clone_index(&source, target, &call.body)?;
+    Ok(Reply::json(
+        &json!({"acknowledged": true, "shards_acknowledged": true, "index": target}),
+    ))
+}
+
+fn one_shard(verb: &str) -> ApiError {
+    ApiError::argument(format!(
+        "[{verb}] is not supported by this store: an index has one shard, always; use _clone for a copy"
+    ))
+}
+
+/// `_shrink/{target}`.
+pub fn shrink(_call: &Call) -> ApiResult<Reply> {
+    Err(one_shard("_shrink"))
+}
+
+/// `_split/{target}`.
+pub fn split(_call: &Call) -> ApiResult<Reply> {
+    Err(one_shard("_split"))
 }
 
 /// `_resolve/index/{name}`.
-pub async fn resolve(State(app): State<Arc<App>>, Path(name): Path<String>) -> ApiResult<Reply> {
-    app.blocking(move |store| {
-        let options = Options {
+pub fn resolve(call: &Call) -> ApiResult<Reply> {
+    let expression = call.name("name");
+    let state = call.store().state();
+    let options = options_over(
+        Options {
             ignore_unavailable: true,
-            allow_no_indices: true,
-        };
-        let found: Vec<Value> = store
-            .resolve(&name, options)?
+            ..Options::default()
+        },
+        &call.params,
+    );
+    let parts = name::split(expression);
+    let named = |known: &str| {
+        parts
             .iter()
-            .map(|index| json!({"name": index.name, "attributes": ["open"]}))
-            .collect();
-        if found.is_empty() && !name.contains('*') {
-            return Err(ApiError::index_not_found(&name));
+            .any(|part| *part == "_all" || pattern::matches(part, known))
+            && scope::sees(known)
+    };
+    let mut indices = Vec::new();
+    for entry in call.store().resolve_all(expression, options)? {
+        if !named(entry.name()) {
+            continue;
         }
-        Ok(Reply::json(
-            &json!({"indices": found, "aliases": [], "data_streams": []}),
-        ))
-    })
-    .await
+        let mut attributes = vec![if entry.is_closed() { "closed" } else { "open" }];
+        if entry.is_hidden() {
+            attributes.insert(0, "hidden");
+        }
+        let mut shown = json!({"name": entry.name(), "attributes": attributes});
+        let aliases: Vec<&String> = state
+            .aliases
+            .of_index(entry.name())
+            .map(|(alias, _)| alias)
+            .collect();
+        if !aliases.is_empty() {
+            shown["aliases"] = json!(aliases);
+        }
+        if let Some((stream, _)) = state
+            .data_streams
+            .iter()
+            .find(|(_, stream)| stream.indices.iter().any(|index| index == entry.name()))
+        {
+            shown["data_stream"] = stream.as_str().into();
+        }
+        indices.push(shown);
+    }
+    let by_dot = expression.contains('.') || options.hidden;
+    let aliases: Vec<Value> = state
+        .aliases
+        .iter()
+        .filter(|(alias, _)| named(alias) && (by_dot || !alias.starts_with('.')))
+        .map(|(alias, indices)| json!({"name": alias, "indices": indices.keys().collect::<Vec<_>>()}))
+        .collect();
+    let streams: Vec<Value> = state
+        .data_streams
+        .iter()
+        .filter(|(stream, _)| named(stream))
+        .map(|(stream, spec)| json!({"name": stream, "backing_indices": spec.indices, "timestamp_field": "@timestamp"}))
+        .collect();
+    if indices.is_empty() && aliases.is_empty() && streams.is_empty() && !expression.contains('*') {
+        return Err(ApiError::index_not_found(expression));
+    }
+    Ok(Reply::json(
+        &json!({"indices": indices, "aliases": aliases, "data_streams": streams}),
+    ))
 }

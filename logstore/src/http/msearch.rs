@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::app::App;
 use super::body;
+use super::hidden;
 use super::params::{Params, index_options};
 use super::reply::Reply;
 use super::search::{self, Searching};
@@ -57,12 +58,28 @@ pub async fn multi_search(
         let mut responses = Vec::with_capacity(searches.len());
         for (header, body) in &searches {
             let one = || -> ApiResult<String> {
-                let request = search::parse(body, &shared)?;
-                let expression = match header.get("index") {
+                let named = match header.get("index") {
                     Some(Value::Array(list)) => list.iter().map(dsl::text).collect::<Vec<_>>().join(","),
                     Some(Value::String(one)) => one.clone(),
-                    _ if request.point.is_some() => String::new(),
                     _ => default_index.to_owned(),
+                };
+                if store.names_hidden(&named) {
+                    let doc_type = header.get("type").map(dsl::text);
+                    let mut answer = hidden::search_in(
+                        store,
+                        searching.presented,
+                        &named,
+                        &params,
+                        doc_type.as_deref(),
+                        body,
+                    )?;
+                    answer["status"] = 200.into();
+                    return Ok(answer.to_string());
+                }
+                let request = search::parse(body, &shared)?;
+                let expression = match header.get("index") {
+                    None | Some(Value::Null) if request.point.is_some() => String::new(),
+                    _ => named,
                 };
                 let options = header_options(header, &params);
                 searching.run(store, &expression, options, request, envelope.clone())

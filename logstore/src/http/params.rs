@@ -27,13 +27,24 @@ pub fn number<T: std::str::FromStr>(params: &Params, name: &str) -> ApiResult<Op
 
 /// What to do about index names that match nothing.
 pub fn index_options(params: &Params) -> Options {
-    let default = Options::default();
-    Options {
-        ignore_unavailable: params
-            .get("ignore_unavailable")
-            .map_or(default.ignore_unavailable, |v| v != "false"),
-        allow_no_indices: params
-            .get("allow_no_indices")
-            .map_or(default.allow_no_indices, |v| v != "false"),
+    options_over(Options::default(), params)
+}
+
+/// The same over other defaults.
+pub fn options_over(default: Options, params: &Params) -> Options {
+    let flag = |name: &str, default: bool| params.get(name).map_or(default, |v| v != "false");
+    let mut options = Options {
+        ignore_unavailable: flag("ignore_unavailable", default.ignore_unavailable),
+        allow_no_indices: flag("allow_no_indices", default.allow_no_indices),
+        ..default
+    };
+    if let Some(words) = params.get("expand_wildcards") {
+        let has = |word: &str| words.split(',').any(|one| one == word || one == "all");
+        (options.open, options.closed, options.hidden) = (has("open"), has("closed"), has("hidden"));
+        // `hidden` alone says nothing of the state.
+        if !options.open && !options.closed && options.hidden {
+            options.open = true;
+        }
     }
+    options
 }

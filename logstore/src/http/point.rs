@@ -23,6 +23,7 @@ async fn opened(app: &Arc<App>, index: String, params: Params) -> ApiResult<(Str
         time(&params, "keep_alive")?.ok_or_else(|| ApiError::validation("[keep_alive] is not specified"))?;
     let held = Arc::clone(&app.held);
     app.blocking(move |store| {
+        store.refuse_filtered(&index, "_pit")?;
         let indices = store.resolve(&index, index_options(&params))?;
         let id = held.open(views(&indices), Purpose::Point, keep_alive)?;
         Ok((id, indices.len()))

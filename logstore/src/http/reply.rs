@@ -1,16 +1,14 @@
 //! Answers: what handlers return, and what is added to every answer on its way out.
 
 use axum::body::Body;
-use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value};
 
 use super::params::{Params, flag};
 use crate::error::ApiError;
 use crate::mapping::pattern;
-use crate::present;
+use crate::present::{self, Presented};
 
 /// By this header clients of 7.14 and later know what they talk to.
 const PRODUCT: (HeaderName, HeaderValue) = (
@@ -91,21 +89,38 @@ impl IntoResponse for ApiError {
     }
 }
 
-/// Adds the product header, and shapes JSON by `filter_path` and `pretty`.
-pub async fn finish(request: Request, next: Next) -> Response {
-    let params = axum::extract::Query::<Params>::try_from_uri(request.uri())
-        .map(|query| query.0)
-        .unwrap_or_default();
-    let mut response = next.run(request).await;
-    let reshape = params.contains_key("filter_path") || flag(&params, "pretty");
-    if reshape && response.headers().get(header::CONTENT_TYPE) == Some(&JSON) {
-        response = shaped(response, &params).await;
+/// Adds the headers of the presented version, and shapes JSON by `filter_path`, `pretty` and `format`.
+pub async fn finish(
+    mut response: Response,
+    params: &Params,
+    presented: Presented,
+    accept: Option<&HeaderValue>,
+) -> Response {
+    let yaml = params.get("format").is_some_and(|format| format == "yaml")
+        || accept.is_some_and(|accept| accept.as_bytes().starts_with(b"application/yaml"));
+    let reshape = params.contains_key("filter_path") || flag(params, "pretty") || yaml;
+    let is_json = response.headers().get(header::CONTENT_TYPE) == Some(&JSON);
+    if reshape && is_json {
+        response = shaped(response, params, yaml).await;
     }
-    response.headers_mut().insert(PRODUCT.0, PRODUCT.1);
+    // A client that speaks a vendor type gets its answer in it.
+    if is_json
+        && !yaml
+        && let Some(version) = presented.compatible_with()
+        && accept.is_some_and(|accept| accept.as_bytes().starts_with(b"application/vnd.elasticsearch+"))
+        && let Ok(kind) = HeaderValue::try_from(format!(
+            "application/vnd.elasticsearch+json;compatible-with={version}"
+        ))
+    {
+        response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    }
+    if presented.has_product_header() {
+        response.headers_mut().insert(PRODUCT.0, PRODUCT.1);
+    }
     response
 }
 
-async fn shaped(response: Response, params: &Params) -> Response {
+async fn shaped(response: Response, params: &Params, yaml: bool) -> Response {
     let (mut parts, body) = response.into_parts();
     // Bodies here are whole strings in memory already.
     let Ok(bytes) = axum::body::to_bytes(body, usize::MAX).await else {
@@ -127,12 +142,18 @@ async fn shaped(response: Response, params: &Params) -> Response {
             drop_path(&mut value, &path[1..].split('.').collect::<Vec<_>>());
         }
     }
+    parts.headers.remove(header::CONTENT_LENGTH);
+    if yaml {
+        parts
+            .headers
+            .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/yaml"));
+        return Response::from_parts(parts, Body::from(super::yaml::write(&value)));
+    }
     let text = if flag(params, "pretty") {
         serde_json::to_string_pretty(&value).map(|text| text + "\n")
     } else {
         serde_json::to_string(&value)
     };
-    parts.headers.remove(header::CONTENT_LENGTH);
     Response::from_parts(parts, Body::from(text.unwrap_or_default()))
 }
 

@@ -15,6 +15,7 @@ use super::document::source_filter;
 use super::params::{Params, flag, index_options, number};
 use super::reply::Reply;
 use super::scroll;
+use crate::engine::block::Doing;
 use crate::engine::resolve::Options;
 use crate::engine::settings::duration;
 use crate::engine::store::Store;
@@ -80,7 +81,7 @@ impl Searching {
         request: &mut SearchRequest,
     ) -> ApiResult<(Vec<View>, Option<String>)> {
         let Some(point) = request.point.clone() else {
-            return Ok((views(&store.resolve(expression, options)?), None));
+            return Ok((seen(store, expression, options, &mut request.query)?, None));
         };
         if !expression.is_empty() {
             return Err(ApiError::validation(
@@ -92,6 +93,19 @@ impl Searching {
         request.tiebreak = !request.sort.is_empty() || request.search_after.is_some();
         Ok((context.views.to_vec(), Some(point.id)))
     }
+}
+
+/// What a request sees of an expression: its indices, none of which may be blocked for reading, with the filters
+/// of the aliases in it put on the query.
+pub fn seen(store: &Store, expression: &str, options: Options, query: &mut Tree) -> ApiResult<Vec<View>> {
+    let indices = store.resolve(expression, options)?;
+    for index in &indices {
+        index.check_block(Doing::Reading)?;
+    }
+    if let Some(filter) = store.alias_filter(expression)? {
+        *query = std::mem::replace(query, Tree::All).and_filter(filter);
+    }
+    Ok(views(&indices))
 }
 
 /// Runs a search, and logs it if it was slow.
@@ -126,7 +140,7 @@ pub async fn search(
     let _permit = app.search_permit().await?;
     let searching = Searching::of(&app);
     app.blocking(move |store| {
-        let request = parse(&body, &params)?;
+        let mut request = parse(&body, &params)?;
         let expression = path.as_ref().map_or("", |Path(index)| index.as_str());
         let envelope = Envelope {
             totals_as_int: present::search::totals_as_int(&params),
@@ -134,8 +148,8 @@ pub async fn search(
         };
         let text = match time(&params, "scroll")? {
             Some(keep_alive) => {
-                let indices = store.resolve(expression, index_options(&params))?;
-                scroll::start(&searching, store, views(&indices), request, envelope, keep_alive)?
+                let views = seen(store, expression, index_options(&params), &mut request.query)?;
+                scroll::start(&searching, store, views, request, envelope, keep_alive)?
             }
             None => searching.run(store, expression, index_options(&params), request, envelope)?,
         };
@@ -303,19 +317,15 @@ pub async fn count(
         check::look_up(&mut query, store)?;
         check::check(&query, &store.limits)?;
         let expression = path.as_ref().map_or("", |Path(index)| index.as_str());
-        let indices = store.resolve(expression, index_options(&params))?;
+        let views = seen(store, expression, index_options(&params), &mut query)?;
         let terminate_after = number(&params, "terminate_after")?.filter(|count| *count > 0);
-        let (count, terminated) = execute::count_in(
-            &views(&indices),
-            &query,
-            number(&params, "min_score")?,
-            terminate_after,
-        )?;
+        let (count, terminated) =
+            execute::count_in(&views, &query, number(&params, "min_score")?, terminate_after)?;
         let mut answer = json!({"count": count});
         if terminate_after.is_some() {
             answer["terminated_early"] = terminated.into();
         }
-        answer["_shards"] = present::search::shards(indices.len());
+        answer["_shards"] = present::search::shards(views.len());
         Ok(Reply::json(&answer))
     })
     .await

@@ -1,51 +1,75 @@
-//! `_index_template`, `_component_template` and the legacy `_template`.
+//! `_index_template`, `_component_template` and the legacy `_template`, with what they would do.
 
-use std::sync::Arc;
-
-use axum::body::Body;
-use axum::extract::{Path, State};
-use axum::http::HeaderMap;
 use serde_json::{Map, Value, json};
 
-use super::app::App;
-use super::body;
+use super::call::Call;
 use super::reply::Reply;
-use crate::engine::template::TemplateKind;
+use crate::engine::settings::{Settings, nest};
+use crate::engine::template::{TemplateKind, Templates};
 use crate::error::{ApiError, ApiResult};
 use crate::mapping::pattern;
+use crate::present::legacy;
 
-/// The kind of template that a path speaks of.
-fn kind(word: &str) -> Option<TemplateKind> {
-    match word {
-        "_index_template" => Some(TemplateKind::Index),
-        "_component_template" => Some(TemplateKind::Component),
-        "_template" => Some(TemplateKind::Legacy),
-        _ => None,
+/// The kind of template that a path speaks of, and the word for it in errors.
+fn kind(call: &Call) -> (TemplateKind, &'static str) {
+    match call.name("kind") {
+        "_component_template" => (TemplateKind::Component, "component"),
+        "_template" => (TemplateKind::Legacy, "legacy"),
+        _ => (TemplateKind::Index, "index"),
     }
 }
 
 /// Puts a template.
-pub async fn put(
-    app: Arc<App>,
-    word: &'static str,
-    name: String,
-    headers: HeaderMap,
-    body: Body,
-) -> ApiResult<Reply> {
-    let body = body::read_json(&headers, body, app.store.limits.max_content_length).await?;
-    let kind = kind(word).ok_or_else(|| ApiError::internal("no such kind of template"))?;
-    app.blocking(move |store| {
-        store.put_template(kind, &name, body)?;
-        Ok(Reply::acknowledged())
-    })
-    .await
+pub fn put(call: &Call) -> ApiResult<Reply> {
+    let (kind, word) = kind(call);
+    let name = call.name("name");
+    let mut body = legacy::mappings(call.required_body()?);
+    if call.flag("create") && call.store().templates().of(kind).contains_key(name) {
+        return Err(ApiError::argument(format!(
+            "{word} template [{name}] already exists"
+        )));
+    }
+    if kind == TemplateKind::Legacy
+        && let Some(body) = body.as_object_mut()
+    {
+        // Elasticsearch fills these in, and clients read them.
+        if let Some(order) = call
+            .params
+            .get("order")
+            .and_then(|order| order.parse::<i64>().ok())
+        {
+            body.insert("order".into(), order.into());
+        }
+        if let Some(Value::String(one)) = body.get("index_patterns").cloned() {
+            body.insert("index_patterns".into(), json!([one]));
+        }
+    }
+    call.store().put_template(kind, name, body)?;
+    Ok(Reply::acknowledged())
+}
+
+/// Settings of a template as Elasticsearch shows them: nested below `index`.
+fn shown_settings(body: &mut Value, flat: bool) {
+    if let Some(settings) = body.get_mut("settings") {
+        let mut read = Settings::default();
+        if read.merge(settings).is_ok() {
+            *settings = if flat {
+                read.flat().clone().into()
+            } else {
+                nest(read.flat())
+            };
+        }
+    }
 }
 
 /// Shows templates whose name matches.
-pub async fn get(app: Arc<App>, word: &'static str, name: Option<String>) -> ApiResult<Reply> {
-    let kind = kind(word).ok_or_else(|| ApiError::internal("no such kind of template"))?;
-    let templates = app.store.templates();
-    let name = name.unwrap_or_else(|| "*".to_owned());
+pub fn get(call: &Call) -> ApiResult<Reply> {
+    let (kind, word) = kind(call);
+    let templates = call.store().templates();
+    let name = match call.name("name") {
+        "" => "*",
+        name => name,
+    };
     let found: Vec<(&String, &Value)> = templates
         .of(kind)
         .iter()
@@ -55,64 +79,118 @@ pub async fn get(app: Arc<App>, word: &'static str, name: Option<String>) -> Api
         if kind == TemplateKind::Legacy {
             return Ok(Reply::status(404, &json!({})));
         }
-        let what = if kind == TemplateKind::Index {
-            "index"
-        } else {
-            "component"
-        };
         return Err(ApiError::new(
             404,
             "resource_not_found_exception",
-            format!("{what} template matching [{name}] not found"),
+            format!("{word} template matching [{name}] not found"),
         ));
     }
+    let flat = call.flag("flat_settings");
     let shown = match kind {
         TemplateKind::Legacy => found
             .into_iter()
-            .map(|(name, body)| (name.clone(), body.clone()))
+            .map(|(name, body)| {
+                let mut body = body.clone();
+                shown_settings(&mut body, flat);
+                if let Some(body) = body.as_object_mut() {
+                    for (key, value) in [
+                        ("order", json!(0)),
+                        ("settings", json!({})),
+                        ("mappings", json!({})),
+                        ("aliases", json!({})),
+                    ] {
+                        body.entry(key).or_insert(value);
+                    }
+                }
+                (name.clone(), body)
+            })
             .collect::<Map<_, _>>()
             .into(),
-        TemplateKind::Index => json!({"index_templates": found.into_iter()
-            .map(|(name, body)| json!({"name": name, "index_template": body})).collect::<Vec<_>>()}),
-        TemplateKind::Component => json!({"component_templates": found.into_iter()
-            .map(|(name, body)| json!({"name": name, "component_template": body})).collect::<Vec<_>>()}),
+        TemplateKind::Index => json!({"index_templates": found.into_iter().map(|(name, body)| {
+            let mut body = body.clone();
+            if let Some(Value::String(one)) = body.get("index_patterns").cloned() {
+                body["index_patterns"] = json!([one]);
+            }
+            if let Some(template) = body.get_mut("template") {
+                shown_settings(template, flat);
+            }
+            if let Some(body) = body.as_object_mut() {
+                body.entry("composed_of").or_insert(json!([]));
+            }
+            json!({"name": name, "index_template": body})
+        }).collect::<Vec<_>>()}),
+        TemplateKind::Component => json!({"component_templates": found.into_iter().map(|(name, body)| {
+            let mut body = body.clone();
+            if let Some(template) = body.get_mut("template") {
+                shown_settings(template, flat);
+            }
+            json!({"name": name, "component_template": body})
+        }).collect::<Vec<_>>()}),
     };
     Ok(Reply::json(&shown))
 }
 
 /// Removes templates whose name matches.
-pub async fn delete(app: Arc<App>, word: &'static str, name: String) -> ApiResult<Reply> {
-    let kind = kind(word).ok_or_else(|| ApiError::internal("no such kind of template"))?;
-    app.blocking(move |store| {
-        if store.remove_template(kind, &name)? == 0 && !name.contains('*') {
-            return Err(ApiError::new(
-                404,
-                "index_template_missing_exception",
-                format!("index_template [{name}] missing"),
-            ));
-        }
-        Ok(Reply::acknowledged())
-    })
-    .await
+pub fn delete(call: &Call) -> ApiResult<Reply> {
+    let (kind, _) = kind(call);
+    let name = call.name("name");
+    if call.store().remove_template(kind, name)? == 0 && !(name.contains('*') && kind == TemplateKind::Legacy)
+    {
+        return Err(ApiError::new(
+            404,
+            "index_template_missing_exception",
+            format!("index_template [{name}] missing"),
+        ));
+    }
+    Ok(Reply::acknowledged())
 }
 
-/// The routes of one kind of template.
-pub fn routes(word: &'static str) -> axum::Router<Arc<App>> {
-    use axum::routing::get as on_get;
-    let one = on_get(move |State(app): State<Arc<App>>, Path(name): Path<String>| get(app, word, Some(name)))
-        .put(
-            move |State(app): State<Arc<App>>, Path(name): Path<String>, headers: HeaderMap, body: Body| {
-                put(app, word, name, headers, body)
-            },
-        )
-        .post(
-            move |State(app): State<Arc<App>>, Path(name): Path<String>, headers: HeaderMap, body: Body| {
-                put(app, word, name, headers, body)
-            },
-        )
-        .delete(move |State(app): State<Arc<App>>, Path(name): Path<String>| delete(app, word, name));
-    let all = on_get(move |State(app): State<Arc<App>>| get(app, word, None));
-    axum::Router::new()
-        .route(&format!("/{word}/{{name}}"), one)
-        .route(&format!("/{word}"), all)
+/// `_index_template/_simulate_index/{name}`: what a new index of that name would get.
+pub fn simulate_index(call: &Call) -> ApiResult<Reply> {
+    let name = call.name("name");
+    let mut templates = call.store().templates();
+    if !call.body.is_null() {
+        templates.put(TemplateKind::Index, "simulated", call.body.clone())?;
+    }
+    simulated(&templates, name)
+}
+
+fn simulated(templates: &Templates, name: &str) -> ApiResult<Reply> {
+    let resolved = templates.resolve(name)?;
+    let overlapping: Vec<Value> = resolved
+        .overlapping
+        .iter()
+        .map(|(name, patterns)| json!({"name": name, "index_patterns": patterns}))
+        .collect();
+    Ok(Reply::json(
+        &json!({"template": Templates::simulated(&resolved.parts)?, "overlapping": overlapping}),
+    ))
+}
+
+/// `_index_template/_simulate`, with or without the name of a template: what it would give.
+pub fn simulate(call: &Call) -> ApiResult<Reply> {
+    let templates = call.store().templates();
+    let name = call.name("name");
+    let body = if call.body.is_null() {
+        templates
+            .of(TemplateKind::Index)
+            .get(name)
+            .cloned()
+            .ok_or_else(|| {
+                ApiError::argument(format!(
+                    "unable to simulate template [{name}] that does not exist"
+                ))
+            })?
+    } else {
+        templates.check(
+            TemplateKind::Index,
+            if name.is_empty() { "simulated" } else { name },
+            &call.body,
+        )?;
+        call.body.clone()
+    };
+    let parts = templates.parts(TemplateKind::Index, name, &body)?;
+    Ok(Reply::json(
+        &json!({"template": Templates::simulated(&parts)?, "overlapping": []}),
+    ))
 }

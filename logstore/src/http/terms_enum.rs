@@ -64,6 +64,7 @@ pub async fn terms_enum(
                 .min(MAX_SIZE),
             until: Instant::now() + timeout,
         };
+        store.refuse_filtered(&index, "_terms_enum")?;
         let seen = views(&store.resolve(&index, index_options(&params))?);
         let (mut found, mut complete) = (BTreeSet::new(), true);
         for view in &seen {

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use super::{Presented, error};
 use crate::engine::op::{Done, Outcome};
 use crate::error::ApiError;
+use crate::hidden::search::shown_type;
 
 /// One item of a bulk answer.
 #[derive(Debug)]
@@ -15,6 +16,8 @@ pub struct Item {
     pub verb: &'static str,
     /// The index asked for.
     pub index: String,
+    /// The document type that the client named, if any.
+    pub doc_type: Option<String>,
     /// The id asked for, if any.
     pub id: Option<String>,
     /// What came of it.
@@ -25,7 +28,22 @@ pub struct Item {
 pub fn outcome(presented: Presented, index: &str, outcome: &Outcome, refreshed: bool) -> String {
     let mut out = String::with_capacity(200);
     out.push('{');
-    push_outcome(&mut out, presented, index, outcome, refreshed);
+    push_outcome(&mut out, presented, index, "", outcome, refreshed);
+    out.push('}');
+    out
+}
+
+/// The same for a document with a type of its own; an empty one is the version's.
+pub fn outcome_of(
+    presented: Presented,
+    index: &str,
+    doc_type: &str,
+    outcome: &Outcome,
+    refreshed: bool,
+) -> String {
+    let mut out = String::with_capacity(200);
+    out.push('{');
+    push_outcome(&mut out, presented, index, doc_type, outcome, refreshed);
     out.push('}');
     out
 }
@@ -43,13 +61,14 @@ pub fn bulk(presented: Presented, took: u64, items: &[Item], refreshed: bool) ->
             out.push(',');
         }
         push(&mut out, format_args!("{{\"{}\":{{", item.verb));
+        let doc_type = item.doc_type.as_deref().unwrap_or_default();
         match &item.result {
             Ok(done) => {
-                push_outcome(&mut out, presented, &item.index, done, refreshed);
+                push_outcome(&mut out, presented, &item.index, doc_type, done, refreshed);
                 push(&mut out, format_args!(",\"status\":{}", done.done.status()));
             }
             Err(refused) => {
-                push_names(&mut out, presented, &item.index, item.id.as_deref());
+                push_names(&mut out, presented, &item.index, doc_type, item.id.as_deref());
                 push(
                     &mut out,
                     format_args!(
@@ -75,10 +94,11 @@ fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-fn push_names(out: &mut String, presented: Presented, index: &str, id: Option<&str>) {
+fn push_names(out: &mut String, presented: Presented, index: &str, doc_type: &str, id: Option<&str>) {
     push(out, format_args!("\"_index\":{}", quoted(index)));
-    if let Some(doc_type) = presented.doc_type() {
-        push(out, format_args!(",\"_type\":\"{doc_type}\""));
+    if let Some(default) = presented.doc_type() {
+        let shown = shown_type(default, doc_type);
+        push(out, format_args!(",\"_type\":{}", quoted(shown)));
     }
     match id {
         Some(id) => push(out, format_args!(",\"_id\":{}", quoted(id))),
@@ -86,8 +106,15 @@ fn push_names(out: &mut String, presented: Presented, index: &str, id: Option<&s
     }
 }
 
-fn push_outcome(out: &mut String, presented: Presented, index: &str, outcome: &Outcome, refreshed: bool) {
-    push_names(out, presented, index, Some(&outcome.id));
+fn push_outcome(
+    out: &mut String,
+    presented: Presented,
+    index: &str,
+    doc_type: &str,
+    outcome: &Outcome,
+    refreshed: bool,
+) {
+    push_names(out, presented, index, doc_type, Some(&outcome.id));
     push(
         out,
         format_args!(
@@ -125,12 +152,14 @@ mod tests {
             Item {
                 verb: "create",
                 index: "i".into(),
+                doc_type: None,
                 id: None,
                 result: Ok(done),
             },
             Item {
                 verb: "index",
                 index: "i".into(),
+                doc_type: None,
                 id: Some("x".into()),
                 result: Err(ApiError::mapper("no \"way\"")),
             },

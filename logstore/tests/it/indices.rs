@@ -21,9 +21,11 @@ async fn a_template_is_kept_and_applied_to_an_index_made_by_a_write() {
     server.put("/_index_template/guildwatch", template.clone()).await;
     server.kill();
     let server = Server::start_in(folder.path(), &["--refresh-interval", "20ms"]).await;
+    let mut shown = template;
+    shown["composed_of"] = json!([]);
     assert_eq!(
         server.get("/_index_template/guildwatch").await["index_templates"][0]["index_template"],
-        template
+        shown
     );
     server
         .put(

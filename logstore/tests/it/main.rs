@@ -8,6 +8,11 @@
     reason = "helpers of tests, which fail by panicking"
 )]
 
+mod admin_alias;
+mod admin_hidden;
+mod admin_ingest;
+mod admin_security;
+mod admin_stream;
 mod aggregations;
 mod documents;
 mod durability;
@@ -20,5 +25,6 @@ mod search_endpoints;
 mod search_highlight;
 mod search_paging;
 mod server;
+mod snapshots;
 mod types;
 mod types_text;

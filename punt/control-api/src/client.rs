@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::net::UnixStream;
 
-use crate::{Filter, Request, Stats, TailLine};
+use crate::{Answer, Filter, Reload, Request, Stats};
 
 /// Where a punt listens. Each request is a connection of its own.
 #[derive(Debug, Clone)]
@@ -60,14 +60,38 @@ impl Client {
     pub async fn stats(&self) -> Result<Stats, Error> {
         let mut answer = self.send(&Request::Stats).await?;
         match answer.next().await? {
-            Some(TailLine::Stats(stats)) => Ok(*stats),
+            Some(Answer::Stats(stats)) => Ok(*stats),
             other => Err(answer.unreadable(format!("{other:?} in answer to stats"))),
         }
     }
 
+    /// The counters of this moment in Prometheus' text format.
+    pub async fn metrics(&self) -> Result<String, Error> {
+        let mut answer = self.send(&Request::Metrics).await?;
+        match answer.next().await? {
+            Some(Answer::Metrics(text)) => Ok(text),
+            other => Err(answer.unreadable(format!("{other:?} in answer to metrics"))),
+        }
+    }
+
+    /// Has the configuration read again, and waits for the outcome. [`Error::Refused`] holds all that is wrong
+    /// with it; punt then goes on with the one it had.
+    pub async fn reload(&self) -> Result<Reload, Error> {
+        let mut answer = self.send(&Request::Reload).await?;
+        match answer.next().await? {
+            Some(Answer::Reloaded(reload)) => Ok(reload),
+            other => Err(answer.unreadable(format!("{other:?} in answer to reload"))),
+        }
+    }
+
     /// The events that pass from now on.
-    pub async fn tail(&self, filter: Filter, sample: f64) -> Result<Tail, Error> {
-        self.send(&Request::Tail { filter, sample }).await
+    pub async fn tail(&self, filter: Filter, expression: Option<String>, sample: f64) -> Result<Tail, Error> {
+        let request = Request::Tail {
+            filter,
+            expression,
+            sample,
+        };
+        self.send(&request).await
     }
 
     async fn send(&self, request: &Request) -> Result<Tail, Error> {
@@ -90,14 +114,14 @@ impl Client {
 
 impl Tail {
     /// The next line; none when punt has stopped.
-    pub async fn next(&mut self) -> Result<Option<TailLine>, Error> {
+    pub async fn next(&mut self) -> Result<Option<Answer>, Error> {
         let line = self.lines.next_line().await.map_err(|source| Error::Socket {
             socket: self.socket.clone(),
             source,
         })?;
         let Some(line) = line else { return Ok(None) };
         match serde_json::from_str(&line) {
-            Ok(TailLine::Error(reason)) => Err(Error::Refused(reason)),
+            Ok(Answer::Error(reason)) => Err(Error::Refused(reason)),
             Ok(line) => Ok(Some(line)),
             Err(error) => Err(self.unreadable(error.to_string())),
         }

@@ -1,8 +1,6 @@
 //! punt's counters at one moment.
 //!
-//! The law that ties them together, with nothing in flight: what the sources received is, for each sink that
-//! all routes lead to, acknowledged + dead-lettered + buffered + dropped (each drop under its reason), where
-//! transforms drop and dead-letter, too.
+//! The law that ties them together is [`Stats::balance`].
 
 use std::collections::BTreeMap;
 

@@ -46,8 +46,8 @@ pub(crate) struct Gauge {
     pub(crate) events: AtomicU64,
     /// Bytes of its segments.
     pub(crate) bytes: AtomicU64,
-    /// The bound of `bytes`.
-    pub(crate) max_bytes: u64,
+    /// The bound of `bytes`. A reload may change it.
+    pub(crate) max_bytes: AtomicU64,
     /// When the oldest event that is not acknowledged was written (milliseconds since 1970); 0 when unknown.
     pub(crate) oldest_ms: AtomicU64,
     /// Rung when a segment was deleted.
@@ -101,7 +101,7 @@ pub(crate) fn open(folder: &Path, max_bytes: u64) -> io::Result<Opened> {
     let gauge = Arc::new(Gauge {
         events: AtomicU64::new(census.events),
         bytes: AtomicU64::new(census.file_bytes),
-        max_bytes,
+        max_bytes: AtomicU64::new(max_bytes),
         oldest_ms: AtomicU64::new(census.oldest_ms),
         space: Notify::new(),
     });

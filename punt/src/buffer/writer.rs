@@ -70,11 +70,12 @@ impl Writer {
     /// this returns, and power loss after [`Writer::sync`].
     pub(crate) fn append(&mut self, frames: &[u8], events: u64) -> Result<(), AppendError> {
         let length = frames.len() as u64;
-        if length > self.gauge.max_bytes {
+        let max_bytes = self.gauge.max_bytes.load(Relaxed);
+        if length > max_bytes {
             return Err(AppendError::TooLarge);
         }
         let at = self.written.borrow().position;
-        let full = self.gauge.bytes.load(Relaxed) + length > self.gauge.max_bytes;
+        let full = self.gauge.bytes.load(Relaxed) + length > max_bytes;
         if at.offset >= self.segment_bytes || (full && at.offset > 0) {
             // Also when full: only a segment that is no longer written to can be deleted.
             self.rotate(at).map_err(|source| self.io(source))?;

@@ -8,19 +8,29 @@ use crate::config;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// The configuration file.
-    #[arg(long, value_name = "FILE")]
-    config: PathBuf,
+    /// The configuration file, or an original Punt's config.json.
+    #[arg(value_name = "FILE", required_unless_present = "config")]
+    file: Option<PathBuf>,
+    /// The same, as the other commands have it.
+    #[arg(long, value_name = "FILE", conflicts_with = "file")]
+    config: Option<PathBuf>,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
-    match config::load(&arguments.config) {
+    let given = arguments.file.as_ref().or(arguments.config.as_ref());
+    let path = given.expect("clap requires one of them");
+    match config::load(path) {
         Ok(config) => {
             let (sources, routes) = (config.sources.len(), config.routes.len());
-            let (path, sinks) = (arguments.config.display(), config.sinks.len());
+            let (path, sinks) = (path.display(), config.sinks.len());
             say(&format!(
                 "{path}: no faults (sources: {sources}, routes: {routes}, sinks: {sinks})"
             ));
+            if let Some(report) = config.converted.map(|report| report.to_string())
+                && !report.is_empty()
+            {
+                say(&report);
+            }
             ExitCode::SUCCESS
         }
         Err(faults) => {

@@ -1,10 +1,16 @@
 //! The commands, one a file, and what they say on the terminal.
 
 pub(crate) mod check;
+pub(crate) mod completions;
+pub(crate) mod convert;
+mod layout;
+pub(crate) mod man;
+pub(crate) mod reload;
 pub(crate) mod run;
 pub(crate) mod stats;
 mod table;
 pub(crate) mod tail;
 mod terminal;
+pub(crate) mod top;
 
 pub(crate) use terminal::{complain, failed, say};

@@ -36,5 +36,25 @@ pub(super) fn stats(stats: &Stats) -> String {
             let _ = writeln!(text, "  {:<18}{:>14} ms", "lag", buffer.lag_ms);
         }
     }
+    let balance = stats.balance();
+    let _ = match balance.holds() {
+        true => writeln!(text, "\nreceived = sent + buffered + counted: holds"),
+        false => writeln!(
+            text,
+            "\nreceived = sent + buffered + counted, but for what is in flight:"
+        ),
+    };
+    for stage in balance.stages.iter().filter(|stage| stage.in_flight() != 0) {
+        let _ = writeln!(
+            text,
+            "  {}: {} came, {} went on, {} are held, {} were dropped, {} are in flight",
+            stage.stage,
+            stage.came,
+            stage.went,
+            stage.held,
+            stage.dropped,
+            stage.in_flight()
+        );
+    }
     text
 }

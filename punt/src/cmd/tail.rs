@@ -1,11 +1,14 @@
-//! `punt tail`: events as they pass, as JSON, one a line.
+//! `punt tail`: events as they pass, one a line.
 
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use punt_control::{Client, Filter, TailLine};
+use punt_control::{Answer, Client, Filter};
 
+use super::layout::Layout;
+use super::terminal::no_color;
 use super::{complain, failed, say};
 
 #[derive(Debug, clap::Args)]
@@ -13,9 +16,16 @@ pub(crate) struct Arguments {
     /// The control socket: `control` in the configuration, or DATA/punt.sock.
     #[arg(long, value_name = "PATH")]
     socket: PathBuf,
-    /// Only events with this field, such as service.name=guilds or log.level=err*. Several must all match.
-    #[arg(long = "filter", value_name = "FIELD=VALUE", value_parser = condition)]
-    filters: Vec<(String, String)>,
+    /// Only events for which this holds: FIELD=VALUE, such as log.level=err*, or an expression in Lucene's syntax,
+    /// such as 'service.name:guilds AND NOT log.level:(debug OR trace)'. Several must all hold.
+    #[arg(short, long = "filter", value_name = "EXPR")]
+    filters: Vec<String>,
+    /// How to write an event: json, logfmt, pretty, or a template such as '{log.level} {message}'.
+    #[arg(short = 'o', long, value_name = "FORMAT", default_value = "json", value_parser = Layout::parse)]
+    format: Layout,
+    /// Stops after so many events.
+    #[arg(short = 'n', long, value_name = "N")]
+    limit: Option<u64>,
     /// The share of events to show, such as 0.01.
     #[arg(long, value_name = "SHARE", default_value_t = 1.0)]
     sample: f64,
@@ -33,27 +43,42 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
 }
 
 async fn follow(arguments: Arguments) -> anyhow::Result<()> {
-    let filter: Filter = arguments.filters.into_iter().collect();
+    let mut fields = Filter::new();
+    let mut expressions = Vec::new();
+    for filter in arguments.filters {
+        match condition(&filter) {
+            Some((field, value)) => drop(fields.insert(field, value)),
+            None => expressions.push(format!("({filter})")),
+        }
+    }
+    let expression = (!expressions.is_empty()).then(|| expressions.join(" AND "));
     let mut tail = Client::new(&arguments.socket)
-        .tail(filter, arguments.sample)
+        .tail(fields, expression, arguments.sample)
         .await?;
-    while let Some(line) = tail.next().await? {
+    let colour = std::io::stdout().is_terminal() && !no_color();
+    let mut left = arguments.limit.unwrap_or(u64::MAX);
+    while left > 0
+        && let Some(line) = tail.next().await?
+    {
         match line {
-            TailLine::Event(event) => {
-                if !say(&serde_json::to_string(&event).context("writing JSON")?) {
+            Answer::Event(event) => {
+                left -= 1;
+                if !say(&arguments.format.line(&event, colour)) {
                     break;
                 }
             }
-            TailLine::Dropped(missed) => complain(&format!("({missed} events passed too fast to show)")),
-            TailLine::Stats(_) | TailLine::Error(_) => {}
+            Answer::Dropped(missed) => complain(&format!(
+                "({missed} events skipped, they passed too fast to show)"
+            )),
+            Answer::Stats(_) | Answer::Metrics(_) | Answer::Reloaded(_) | Answer::Error(_) => {}
         }
     }
     Ok(())
 }
 
-fn condition(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((field, value)) if !field.is_empty() => Ok((field.to_owned(), value.to_owned())),
-        _ => Err(format!("{text:?} is no FIELD=VALUE")),
-    }
+/// `FIELD=VALUE`; everything else is an expression.
+fn condition(text: &str) -> Option<(String, String)> {
+    let (field, value) = text.split_once('=')?;
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '-' | '@');
+    (!field.is_empty() && field.chars().all(plain)).then(|| (field.to_owned(), value.to_owned()))
 }

@@ -6,6 +6,14 @@ use std::process::ExitCode;
 /// The exit code of a faulty configuration (`EX_CONFIG`).
 pub(super) const BAD_CONFIG: u8 = 78;
 
+/// The exit code of a wrong use: a terminal is needed and there is none.
+pub(super) const WRONG_USAGE: u8 = 2;
+
+/// Whether the user wants no colours (`NO_COLOR`).
+pub(super) fn no_color() -> bool {
+    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+}
+
 /// Prints a line. False when nobody reads any more (`punt tail | head`), which is a reason to end, not an error.
 pub(crate) fn say(line: &str) -> bool {
     let mut out = std::io::stdout().lock();

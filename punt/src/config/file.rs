@@ -1,30 +1,25 @@
 //! Reading the file, and finding all of its faults rather than the first.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Deserialize as _;
 use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::fault::{Fault, Faults, with_suggestion};
+use super::variable;
 use super::{
     ActionConfig, AlertConfig, Config, ProcessConfig, RouteConfig, SinkConfig, SourceConfig, TransformConfig,
 };
-use crate::transform;
-
-/// Everything that is wrong with a configuration file.
-#[derive(Debug)]
-pub(crate) struct Faults {
-    path: PathBuf,
-    faults: BTreeSet<(usize, String)>,
-}
+use crate::{legacy, transform};
 
 struct Collect<'i> {
     text: &'i str,
-    faults: BTreeSet<(usize, String)>,
+    faults: BTreeSet<Fault>,
 }
 
 /// Reads and checks the file.
@@ -34,12 +29,32 @@ pub(crate) fn load(path: &Path) -> Result<Config, Faults> {
         faults,
     };
     match std::fs::read_to_string(path) {
+        Ok(text) if is_original(path) => {
+            let folder = path.parent().unwrap_or(Path::new(""));
+            match legacy::read(&text, folder) {
+                (Some(converted), report) => {
+                    let config = parse(&converted).map_err(refuse)?;
+                    Ok(Config {
+                        converted: Some(report),
+                        ..config
+                    })
+                }
+                (None, report) => Err(refuse(report.faults.into_iter().map(Fault::of_file).collect())),
+            }
+        }
         Ok(text) => parse(&text).map_err(refuse),
-        Err(error) => Err(refuse(BTreeSet::from([(0, format!("cannot read it: {error}"))]))),
+        Err(error) => Err(refuse(BTreeSet::from([Fault::of_file(format!(
+            "cannot read it: {error}"
+        ))]))),
     }
 }
 
-fn parse(text: &str) -> Result<Config, BTreeSet<(usize, String)>> {
+/// Whether it is a configuration of the original Punt, which knew JSON only.
+fn is_original(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "json")
+}
+
+fn parse(text: &str) -> Result<Config, BTreeSet<Fault>> {
     let mut collect = Collect {
         text,
         faults: BTreeSet::new(),
@@ -52,7 +67,13 @@ fn parse(text: &str) -> Result<Config, BTreeSet<(usize, String)>> {
         return Err(collect.faults);
     }
     let whole = table.span();
-    let mut top = table.into_inner();
+    let mut whole_table = Spanned::new(whole.clone(), DeValue::Table(table.into_inner()));
+    collect.expand(&mut whole_table);
+    let as_read = toml::Table::deserialize(toml::de::ValueDeserializer::from(whole_table.clone()));
+    let as_read = as_read.unwrap_or_default();
+    let DeValue::Table(mut top) = whole_table.into_inner() else {
+        return Err(collect.faults);
+    };
     let source_transforms = collect.lists(&mut top, "sources", "transforms");
     let sources = collect.named::<SourceConfig>(&mut top, "sources", SourceConfig::faults);
     let transforms = collect.named::<TransformConfig>(&mut top, "transforms", transform::faults);
@@ -137,6 +158,8 @@ fn parse(text: &str) -> Result<Config, BTreeSet<(usize, String)>> {
                 .into_iter()
                 .map(|(name, _, config)| (name, config))
                 .collect(),
+            table: as_read,
+            converted: None,
         }),
         _ => Err(collect.faults),
     }
@@ -146,11 +169,30 @@ fn parse(text: &str) -> Result<Config, BTreeSet<(usize, String)>> {
 
 impl Collect<'_> {
     fn fault(&mut self, span: Option<Range<usize>>, fault: String) {
-        let line = span.map_or(0, |span| {
+        let (line, column) = span.map_or((0, 0), |span| {
             let before = self.text.get(..span.start).unwrap_or(self.text);
-            before.bytes().filter(|b| *b == b'\n').count() + 1
+            let line = before.rsplit('\n').next().unwrap_or(before);
+            let number = before.bytes().filter(|b| *b == b'\n').count();
+            (number + 1, line.chars().count() + 1)
         });
-        self.faults.insert((line, fault));
+        let text = with_suggestion(&fault);
+        self.faults.insert(Fault { line, column, text });
+    }
+
+    /// Puts the environment's values where the texts name them.
+    fn expand(&mut self, value: &mut Spanned<DeValue<'_>>) {
+        let span = value.span();
+        match value.get_mut() {
+            DeValue::String(text) if text.contains("${") => {
+                match variable::expand(text, |name| std::env::var(name).ok()) {
+                    Ok(expanded) => *text = expanded.into(),
+                    Err(reason) => self.fault(Some(span), reason),
+                }
+            }
+            DeValue::Array(values) => values.iter_mut().for_each(|value| self.expand(value)),
+            DeValue::Table(table) => table.iter_mut().for_each(|(_, value)| self.expand(value)),
+            _ => {}
+        }
     }
 
     /// Takes the key `key`, a list of names, out of each table `[section.NAME]`: it is the same for all types.
@@ -239,59 +281,77 @@ impl Collect<'_> {
             };
             // What is missing only because it was taken out is no fault of its own.
             let message = error.message().to_owned();
+            let culprit = culprit(&value, error.span(), &message)
+                .or_else(|| culprit_by_trial(&span, &value, |v| T::deserialize(v).err(), &message));
             if clean || !message.starts_with("missing field") {
-                let at = error.span().unwrap_or_else(|| span.clone());
-                self.fault(Some(at), format!("{place}{dot}{message}"));
+                let (at, key) = match &culprit {
+                    Some(key) => (key.span(), format!(".{}", key.get_ref())),
+                    None => (error.span().unwrap_or_else(|| span.clone()), String::new()),
+                };
+                // An unknown key is named by the message already.
+                let key = if message.starts_with("unknown field") || place.is_empty() {
+                    ""
+                } else {
+                    &key
+                };
+                self.fault(Some(at), format!("{place}{key}{dot}{message}"));
             }
             clean = false;
-            if !remove_at_fault(&mut value, error.span(), &message) {
+            let DeValue::Table(table) = &mut value else {
+                return None;
+            };
+            if culprit.is_none_or(|key| table.remove(&key).is_none()) {
                 return None;
             }
         }
     }
 }
 
-/// Takes the key out that the error is about: by its place, or by its name in the message, since serde forgets
-/// places inside tables that are told apart by `type`.
-fn remove_at_fault(value: &mut DeValue<'_>, at: Option<Range<usize>>, message: &str) -> bool {
+/// The key that the error is about: by its place, or by its name in the message, since serde forgets places inside
+/// tables that are told apart by `type`.
+fn culprit<'v>(
+    value: &DeValue<'v>,
+    at: Option<Range<usize>>,
+    message: &str,
+) -> Option<Spanned<Cow<'v, str>>> {
     let DeValue::Table(table) = value else {
-        return false;
+        return None;
     };
     let named = message
         .strip_prefix("unknown field `")
         .and_then(|rest| rest.split('`').next());
-    let mut culprit = None;
-    for (key, value) in table.iter() {
+    let found = table.iter().find(|(key, value)| {
         let by_name = named == Some(key.get_ref().as_ref());
         let by_place = at.as_ref().is_some_and(|at| {
             key.span() == *at || (value.span().start <= at.start && at.end <= value.span().end)
         });
-        if by_name || by_place {
-            culprit = Some(key.clone());
-            break;
-        }
-    }
-    culprit.is_some_and(|key| table.remove(&key).is_some())
+        by_name || by_place
+    });
+    found.map(|(key, _)| key.clone())
 }
 
-// === impl Faults ===
-
-impl fmt::Display for Faults {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (path, count) = (self.path.display(), self.faults.len());
-        let plural = if count == 1 { "fault" } else { "faults" };
-        write!(f, "{count} {plural} in the configuration")?;
-        for (line, fault) in &self.faults {
-            match line {
-                0 => write!(f, "\n  {path}: {fault}")?,
-                line => write!(f, "\n  {path}:{line}: {fault}")?,
-            }
-        }
-        Ok(())
+/// The key without which the error is another one, or none.
+fn culprit_by_trial<'v>(
+    span: &Range<usize>,
+    value: &DeValue<'v>,
+    read: impl Fn(toml::de::ValueDeserializer<'v>) -> Option<toml::de::Error>,
+    message: &str,
+) -> Option<Spanned<Cow<'v, str>>> {
+    let DeValue::Table(table) = value else {
+        return None;
+    };
+    if message.starts_with("missing field") {
+        return None;
     }
+    // Without its `type`, a table is not read at all.
+    let found = table.keys().filter(|key| key.get_ref() != "type").find(|key| {
+        let mut without = table.clone();
+        without.remove(*key);
+        let without = Spanned::new(span.clone(), DeValue::Table(without));
+        read(toml::de::ValueDeserializer::from(without)).is_none_or(|error| error.message() != message)
+    });
+    found.cloned()
 }
-
-impl std::error::Error for Faults {}
 
 #[cfg(test)]
 mod tests {
@@ -308,7 +368,8 @@ url = "http://127.0.0.1:9200"
 "#;
 
     fn faults(text: &str) -> Vec<(usize, String)> {
-        parse(text).map(drop).unwrap_err().into_iter().collect()
+        let faults = parse(text).map(drop).unwrap_err();
+        faults.into_iter().map(|fault| (fault.line, fault.text)).collect()
     }
 
     #[test]
@@ -333,6 +394,26 @@ url = "http://127.0.0.1:9200"
         }
         assert!(found.iter().all(|(line, _)| *line > 0), "{found:?}");
         assert_eq!(found.len(), 4, "{found:?}");
+    }
+
+    #[test]
+    fn values_of_a_wrong_type_are_reported_beside_unknown_keys() {
+        let text = GOOD.replace(
+            "url = ",
+            "concurency = 1\nbatch_events = \"many\"\nconcurrency = true\nurl = ",
+        );
+        let found = faults(&text);
+        for part in [
+            "did you mean `concurrency`?",
+            "sinks.engine.batch_events: invalid type",
+            "sinks.engine.concurrency",
+        ] {
+            assert!(
+                found.iter().any(|(_, fault)| fault.contains(part)),
+                "{part} in {found:?}"
+            );
+        }
+        assert_eq!(found.len(), 3, "{found:?}");
     }
 
     #[test]

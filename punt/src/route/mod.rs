@@ -5,5 +5,5 @@ mod outlet;
 mod stage;
 
 pub(crate) use matching::Routes;
-pub(crate) use outlet::Outlet;
-pub(crate) use stage::Stage;
+pub(crate) use outlet::{Flushed, Outlet, Patience};
+pub(crate) use stage::{Handover, Pending, Stage};

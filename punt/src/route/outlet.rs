@@ -1,6 +1,8 @@
 //! One sink as the routing stage sees it: how its records are written, and what to do when its buffer is full.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -28,7 +30,30 @@ pub(crate) struct Outlet {
     action: ActionLine,
     frames: Vec<u8>,
     events: u64,
+    /// Frames and their events that had no room when another stage took over, oldest first. At most what one
+    /// round of the stage adds.
+    waiting: VecDeque<(Vec<u8>, u64)>,
     stuck: bool,
+}
+
+/// What ends the wait for room in a full buffer.
+#[derive(Debug, Clone)]
+pub(crate) struct Patience {
+    /// The grace period is over: what has no room is lost and counted.
+    pub(crate) abandon: CancellationToken,
+    /// Another stage takes over, with what has no room yet.
+    pub(crate) handover: CancellationToken,
+}
+
+/// What became of what was added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Flushed {
+    /// It is written, or dropped and counted as the configuration wants it.
+    Done,
+    /// Some of it waits for room, for the stage that takes over.
+    Waiting,
+    /// Some of it is lost and counted: the sources must read it again, if they can.
+    Lost,
 }
 
 /// `{"create":{"_index":"...","_id":`, kept for the hour that it is for.
@@ -57,16 +82,17 @@ impl Outlet {
             gauge,
             meter,
             when_full,
-            action: ActionLine {
-                index,
-                operation,
-                hour: i64::MIN,
-                head: Vec::new(),
-            },
+            action: ActionLine::new(index, operation),
             frames: Vec::new(),
             events: 0,
+            waiting: VecDeque::new(),
             stuck: false,
         }
+    }
+
+    /// The sink's name.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
 
     /// Adds an event to what [`Outlet::flush`] will write.
@@ -83,19 +109,67 @@ impl Outlet {
 
     /// Whether it is time to [`Outlet::flush`].
     pub(crate) fn is_full(&self) -> bool {
-        self.frames.len() as u64 >= WRITE_BYTES.min(self.gauge.max_bytes / 8)
+        self.frames.len() as u64 >= WRITE_BYTES.min(self.gauge.max_bytes.load(Relaxed) / 8)
     }
 
-    /// Writes what was added, and waits for room if that is what a full buffer does here. False: given up
-    /// because of `abandon`, and what was added is lost and counted.
-    pub(crate) fn flush(&mut self, runtime: &tokio::runtime::Handle, abandon: &CancellationToken) -> bool {
-        if self.events == 0 {
-            return true;
+    /// Writes what was added, and waits for room if that is what a full buffer does here.
+    pub(crate) fn flush(&mut self, runtime: &tokio::runtime::Handle, patience: &Patience) -> Flushed {
+        // Once for each event: what is set aside is not added again.
+        self.meter.add(Count::Routed, self.events);
+        let mut lost = false;
+        while let Some((frames, events)) = self.waiting.pop_front() {
+            match self.append(&frames, events, runtime, patience) {
+                Flushed::Done => {}
+                Flushed::Lost => lost = true,
+                Flushed::Waiting => {
+                    self.waiting.push_front((frames, events));
+                    self.set_aside();
+                    return Flushed::Waiting;
+                }
+            }
         }
-        let kept = self.append(runtime, abandon);
-        self.frames.clear();
-        self.events = 0;
-        kept
+        if self.events > 0 {
+            let frames = std::mem::take(&mut self.frames);
+            let flushed = self.append(&frames, self.events, runtime, patience);
+            self.frames = frames;
+            match flushed {
+                Flushed::Waiting => {
+                    self.set_aside();
+                    return Flushed::Waiting;
+                }
+                Flushed::Lost => lost = true,
+                Flushed::Done => {}
+            }
+            self.frames.clear();
+            self.events = 0;
+        }
+        if lost { Flushed::Lost } else { Flushed::Done }
+    }
+
+    /// Whether something waits for the stage that takes over.
+    pub(crate) fn is_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// Takes other settings over, with a reload.
+    pub(crate) fn change(&mut self, when_full: WhenFull, index: IndexPattern, operation: Operation) {
+        self.when_full = when_full;
+        self.action = ActionLine::new(index, operation);
+    }
+
+    /// Counts what waits for room as lost: the sink was taken out of the configuration.
+    pub(crate) fn give_up(mut self) {
+        self.set_aside();
+        let events = self.waiting.iter().map(|(_, events)| events).sum();
+        self.meter.add(Count::DroppedAtStop, events);
+    }
+
+    /// One write is no larger than a buffer takes, so what waits stays in the pieces that it came in.
+    fn set_aside(&mut self) {
+        if self.events > 0 {
+            let events = std::mem::take(&mut self.events);
+            self.waiting.push_back((std::mem::take(&mut self.frames), events));
+        }
     }
 
     /// Puts what was written on stable storage.
@@ -103,11 +177,17 @@ impl Outlet {
         self.writer.sync()
     }
 
-    fn append(&mut self, runtime: &tokio::runtime::Handle, abandon: &CancellationToken) -> bool {
+    fn append(
+        &mut self,
+        frames: &[u8],
+        events: u64,
+        runtime: &tokio::runtime::Handle,
+        patience: &Patience,
+    ) -> Flushed {
         loop {
-            match self.writer.append(&self.frames, self.events) {
+            match self.writer.append(frames, events) {
                 Ok(()) => {
-                    self.meter.add(Count::Buffered, self.events);
+                    self.meter.add(Count::Buffered, events);
                     if std::mem::take(&mut self.stuck) {
                         info!(
                             event.action = "buffer-writable",
@@ -115,27 +195,31 @@ impl Outlet {
                             "the buffer takes events again"
                         );
                     }
-                    return true;
+                    return Flushed::Done;
                 }
                 Err(error)
                     if matches!(error, AppendError::TooLarge)
                         || (matches!(error, AppendError::Full) && self.when_full == WhenFull::DropNewest) =>
                 {
                     self.say_stuck(&error);
-                    self.meter.add(Count::DroppedBufferFull, self.events);
-                    return true;
+                    self.meter.add(Count::DroppedBufferFull, events);
+                    return Flushed::Done;
                 }
                 Err(error) => self.say_stuck(&error),
             }
-            if abandon.is_cancelled() {
-                self.meter.add(Count::DroppedAtStop, self.events);
-                return false;
+            if patience.abandon.is_cancelled() {
+                self.meter.add(Count::DroppedAtStop, events);
+                return Flushed::Lost;
+            }
+            if patience.handover.is_cancelled() {
+                return Flushed::Waiting;
             }
             let gauge = &self.gauge;
             runtime.block_on(async {
                 tokio::select! {
                     () = gauge.space.notified() => {}
-                    () = abandon.cancelled() => {}
+                    () = patience.abandon.cancelled() => {}
+                    () = patience.handover.cancelled() => {}
                     () = tokio::time::sleep(RETRY) => {}
                 }
             });
@@ -151,7 +235,7 @@ impl Outlet {
             AppendError::Full | AppendError::TooLarge => warn!(
                 event.action = "buffer-full",
                 labels.sink = self.name,
-                max_bytes = self.gauge.max_bytes,
+                max_bytes = self.gauge.max_bytes.load(Relaxed),
                 labels.when_full = ?self.when_full,
                 error = %reason,
                 "the buffer is full"
@@ -169,6 +253,15 @@ impl Outlet {
 // === impl ActionLine ===
 
 impl ActionLine {
+    fn new(index: IndexPattern, operation: Operation) -> Self {
+        Self {
+            index,
+            operation,
+            hour: i64::MIN,
+            head: Vec::new(),
+        }
+    }
+
     fn write(&mut self, out: &mut Vec<u8>, event: Event<'_>) {
         let hour = event.index_time_ms.div_euclid(3_600_000);
         if hour != self.hour {

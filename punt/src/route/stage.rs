@@ -10,9 +10,8 @@ use anyhow::Context as _;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::Receiver;
 use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
 
-use super::{Outlet, Routes};
+use super::{Flushed, Outlet, Patience, Routes};
 use crate::alert::Rules;
 use crate::buffer::now_ms;
 use crate::config::Fsync;
@@ -22,6 +21,9 @@ use crate::tap::Tap;
 
 /// How often buffers are synced with `fsync = "interval"`.
 const SYNC_EVERY: Duration = Duration::from_millis(200);
+
+/// How long to wait for a batch while nothing waits for a sync.
+const IDLE: Duration = Duration::from_secs(3600);
 
 /// Batches that are written with one write.
 const GROUP: usize = 16;
@@ -36,12 +38,22 @@ pub(crate) struct Stage {
     pub(crate) tap: Tap,
     /// The strictest of the sinks' settings.
     pub(crate) fsync: Fsync,
-    /// Cancelled when the grace period is over: wait for no room any more.
-    pub(crate) abandon: CancellationToken,
+    /// What ends the waits of this stage.
+    pub(crate) patience: Patience,
+    /// What the stage before this one had not finished.
+    pub(crate) pending: Pending,
+}
+
+/// What a stage gives to the one that takes over.
+pub(crate) struct Handover {
+    pub(crate) queue: Receiver<Batch>,
+    pub(crate) outlets: Vec<Outlet>,
+    pub(crate) alerts: Rules,
+    pub(crate) pending: Pending,
 }
 
 /// What was written and may not be on stable storage yet.
-struct Pending {
+pub(crate) struct Pending {
     acknowledge: Vec<Acknowledge>,
     since: Instant,
     /// Something was given up. An acknowledgement speaks for all batches before it, so none may follow.
@@ -51,28 +63,47 @@ struct Pending {
 // === impl Stage ===
 
 impl Stage {
-    /// Runs on a thread of its own until the queue ends.
-    pub(crate) fn run(mut self, runtime: &Handle) -> anyhow::Result<()> {
-        let mut pending = Pending {
-            acknowledge: Vec::new(),
-            since: Instant::now(),
-            gap: false,
-        };
+    /// Runs on a thread of its own until the queue ends, or until the handover, and then gives what the next
+    /// stage needs.
+    pub(crate) fn run(mut self, runtime: &Handle) -> anyhow::Result<Option<Handover>> {
+        let mut pending = std::mem::take(&mut self.pending);
+        // What had no room in the stage before goes first.
+        pending.gap |= self.flush(runtime) == Flushed::Lost;
         loop {
-            let batch = if pending.acknowledge.is_empty() {
-                runtime.block_on(self.queue.recv())
-            } else {
-                let left = SYNC_EVERY.saturating_sub(pending.since.elapsed());
-                match runtime.block_on(async { timeout(left, self.queue.recv()).await }) {
-                    Ok(batch) => batch,
-                    Err(_) => {
-                        self.sync(&mut pending)?;
-                        continue;
-                    }
+            if self.patience.handover.is_cancelled() {
+                return Ok(Some(Handover {
+                    queue: self.queue,
+                    outlets: self.outlets,
+                    alerts: self.alerts,
+                    pending,
+                }));
+            }
+            let left = match pending.acknowledge.is_empty() {
+                true => IDLE,
+                false => SYNC_EVERY.saturating_sub(pending.since.elapsed()),
+            };
+            let handover = &self.patience.handover;
+            let received = runtime.block_on(async {
+                tokio::select! {
+                    biased;
+                    () = handover.cancelled() => None,
+                    received = timeout(left, self.queue.recv()) => Some(received),
+                }
+            });
+            let batch = match received {
+                None => continue,
+                Some(Ok(batch)) => batch,
+                Some(Err(_)) => {
+                    self.sync(&mut pending)?;
+                    continue;
                 }
             };
             let Some(batch) = batch else { break };
             self.take(batch, runtime, &mut pending);
+            if self.outlets.iter().any(Outlet::is_waiting) {
+                // Not written yet, so not durable; the handover is on.
+                continue;
+            }
             let due = match self.fsync {
                 Fsync::Always => true,
                 Fsync::Interval => pending.since.elapsed() >= SYNC_EVERY,
@@ -85,7 +116,8 @@ impl Stage {
                 self.sync(&mut pending)?;
             }
         }
-        self.sync(&mut pending)
+        self.sync(&mut pending)?;
+        Ok(None)
     }
 
     /// Takes this batch and those that wait behind it.
@@ -94,9 +126,9 @@ impl Stage {
         let mut acknowledge = Vec::new();
         let mut next = Some(first);
         let mut taken = 0;
-        let mut kept = true;
+        let mut lost = false;
         while let Some(mut batch) = next {
-            kept &= self.add(&batch, now, runtime);
+            lost |= self.add(&batch, now, runtime);
             acknowledge.extend(batch.acknowledge.take());
             taken += 1;
             next = if taken < GROUP {
@@ -105,11 +137,9 @@ impl Stage {
                 None
             };
         }
-        for outlet in &mut self.outlets {
-            kept &= outlet.flush(runtime, &self.abandon);
-        }
+        lost |= self.flush(runtime) == Flushed::Lost;
         // The sources must read these again: what they have not checkpointed is not lost.
-        pending.gap |= !kept;
+        pending.gap |= lost;
         if pending.gap {
             return;
         }
@@ -119,9 +149,23 @@ impl Stage {
         pending.acknowledge.append(&mut acknowledge);
     }
 
-    /// False: some of it was given up.
+    /// Writes what was added.
+    fn flush(&mut self, runtime: &Handle) -> Flushed {
+        let mut flushed = Flushed::Done;
+        for outlet in &mut self.outlets {
+            flushed = match (flushed, outlet.flush(runtime, &self.patience)) {
+                (Flushed::Lost, _) | (_, Flushed::Lost) => Flushed::Lost,
+                (Flushed::Waiting, _) | (_, Flushed::Waiting) => Flushed::Waiting,
+                (Flushed::Done, Flushed::Done) => Flushed::Done,
+            };
+        }
+        flushed
+    }
+
+    /// True: some of it was lost.
     fn add(&mut self, batch: &Batch, now_ms: u64, runtime: &Handle) -> bool {
-        let mut kept = true;
+        let mut lost = false;
+        self.meter.add(Count::Routed, batch.len() as u64);
         let watched = self.tap.is_watched();
         let alerting = (!self.alerts.is_empty()).then(Instant::now);
         self.routes.begin();
@@ -129,13 +173,13 @@ impl Stage {
             if let Some(now) = alerting {
                 self.alerts.observe(event.document, now);
             }
-            let outlets = &mut self.outlets;
+            let (outlets, patience) = (&mut self.outlets, &self.patience);
             let matched = self.routes.route(event, |sinks, event| {
                 for (number, outlet) in outlets.iter_mut().enumerate() {
                     if sinks & 1 << number != 0 {
                         outlet.add(event, now_ms);
                         if outlet.is_full() {
-                            kept &= outlet.flush(runtime, &self.abandon);
+                            lost |= outlet.flush(runtime, patience) == Flushed::Lost;
                         }
                     }
                 }
@@ -147,7 +191,7 @@ impl Stage {
             }
         }
         self.routes.settle();
-        kept
+        lost
     }
 
     /// A failed sync is the end of this run: nobody knows what is on disk (the kernel may have dropped it, and
@@ -158,5 +202,17 @@ impl Stage {
         }
         pending.acknowledge.drain(..).for_each(Acknowledge::durable);
         Ok(())
+    }
+}
+
+// === impl Pending ===
+
+impl Default for Pending {
+    fn default() -> Self {
+        Self {
+            acknowledge: Vec::new(),
+            since: Instant::now(),
+            gap: false,
+        }
     }
 }

@@ -21,7 +21,12 @@ pub(crate) struct Intake {
     pub(crate) meter: Arc<Meter>,
     /// Bounded: when it is full, the source waits.
     pub(crate) queue: Sender<Batch>,
+    /// Cancelled when this source is to take nothing new: at the end of the process, or because a reload took it
+    /// out or put another in its place.
     pub(crate) stop: CancellationToken,
+    /// Cancelled at the end of the process only: until then, a replaced source reads the connections it has, as
+    /// nobody could tell their senders what of the last bytes was lost.
+    pub(crate) hang_up: CancellationToken,
     /// To be cancelled by a source whose end is the end of punt, once it has handed on all that it has.
     pub(crate) input_ended: CancellationToken,
     /// The folder for what the source must remember.

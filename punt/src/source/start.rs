@@ -12,10 +12,12 @@ use crate::config::SourceConfig;
 
 /// A part of a source that runs until the stop signal.
 pub(crate) enum Task {
-    /// On the runtime.
+    /// On the runtime. With a reload, it starts beside its predecessor, which has stopped to accept.
     Async(Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>>),
-    /// On a thread of its own.
+    /// On a thread of its own. With a reload, it starts once its predecessor has ended: they share a checkpoint.
     Thread(Box<dyn FnOnce() -> anyhow::Result<()> + Send>),
+    /// On a thread of its own that receives from a socket. With a reload, it starts beside its predecessor.
+    Receiver(Box<dyn FnOnce() -> anyhow::Result<()> + Send>),
 }
 
 /// Binds what the source listens to and gives its tasks. Needs a tokio runtime.

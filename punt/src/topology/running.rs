@@ -5,13 +5,10 @@ use std::future::Future;
 use std::time::Duration;
 
 use anyhow::anyhow;
-use punt_control::Kind;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
-
-use crate::meter::Meters;
 
 /// How often a stop says who is still running.
 const SAY_EVERY: Duration = Duration::from_secs(5);
@@ -20,7 +17,7 @@ const SAY_EVERY: Duration = Duration::from_secs(5);
 const ABANDON: Duration = Duration::from_secs(2);
 
 /// The grace period of a punt that ends because its input has ended.
-const FOREVER: Duration = Duration::from_secs(10 * 365 * 86_400);
+pub(super) const FOREVER: Duration = Duration::from_secs(10 * 365 * 86_400);
 
 /// What a task is part of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,9 +31,9 @@ pub(crate) enum Work {
 
 /// Tasks that run.
 pub(crate) struct Running {
-    tasks: JoinSet<(String, Work, anyhow::Result<()>)>,
-    left: Vec<(String, Work)>,
-    grace: Duration,
+    tasks: JoinSet<Ended>,
+    left: Vec<Left>,
+    started: u64,
     abandon: CancellationToken,
     /// Cancelled when a source's input has ended, and with it the work of this punt.
     input_ended: CancellationToken,
@@ -44,14 +41,28 @@ pub(crate) struct Running {
     _lock: File,
 }
 
+/// A task that has not ended.
+struct Left {
+    number: u64,
+    name: String,
+    work: Work,
+}
+
+struct Ended {
+    number: u64,
+    /// It had been asked to end.
+    asked: bool,
+    result: anyhow::Result<()>,
+}
+
 // === impl Running ===
 
 impl Running {
-    pub(super) fn new(lock: File, grace: Duration, abandon: CancellationToken) -> Self {
+    pub(super) fn new(lock: File, abandon: CancellationToken) -> Self {
         Self {
             tasks: JoinSet::new(),
             left: Vec::new(),
-            grace,
+            started: 0,
             abandon,
             input_ended: CancellationToken::new(),
             _lock: lock,
@@ -62,61 +73,77 @@ impl Running {
         self.input_ended.clone()
     }
 
+    /// Runs a task that should not end before `asked` is cancelled.
     pub(super) fn spawn(
         &mut self,
         name: &str,
         work: Work,
+        asked: CancellationToken,
         task: impl Future<Output = anyhow::Result<()>> + Send + 'static,
     ) {
-        self.left.push((name.to_owned(), work));
-        let name = name.to_owned();
-        self.tasks.spawn(async move { (name, work, task.await) });
+        let number = self.enter(name, work);
+        self.tasks.spawn(async move {
+            let result = task.await;
+            let asked = asked.is_cancelled();
+            Ended {
+                number,
+                asked,
+                result,
+            }
+        });
     }
 
+    /// The same, on a thread of its own.
     pub(super) fn spawn_blocking(
         &mut self,
         name: &str,
         work: Work,
+        asked: CancellationToken,
         task: impl FnOnce() -> anyhow::Result<()> + Send + 'static,
     ) {
-        self.left.push((name.to_owned(), work));
-        let name = name.to_owned();
-        self.tasks.spawn_blocking(move || (name, work, task()));
+        let number = self.enter(name, work);
+        self.tasks.spawn_blocking(move || {
+            let result = task();
+            let asked = asked.is_cancelled();
+            Ended {
+                number,
+                asked,
+                result,
+            }
+        });
     }
 
-    /// Runs until the stop signal and everything has drained, or until a task fails.
-    pub(crate) async fn run(mut self, stop: &CancellationToken, meters: &Meters) -> anyhow::Result<()> {
-        let mut failed = None;
-        tokio::select! {
-            // First: sources end because of it.
-            biased;
-            () = stop.cancelled() => {}
-            () = self.input_ended.cancelled() => {
-                // Everything is to be delivered, however long that takes.
-                self.grace = FOREVER;
-                stop.cancel();
-            }
-            Some(ended) = self.tasks.join_next() => {
-                // Nobody asked it to end. Without it punt would look alive and be deaf.
-                let reason = self.ended(ended).err().unwrap_or_else(|| anyhow!("a task ended unasked"));
-                error!(event.action = "task-failed", error = format!("{reason:#}"), "a task failed, stopping");
-                failed = Some(reason);
-                stop.cancel();
+    fn enter(&mut self, name: &str, work: Work) -> u64 {
+        self.started += 1;
+        self.left.push(Left {
+            number: self.started,
+            name: name.to_owned(),
+            work,
+        });
+        self.started
+    }
+
+    /// Waits until a task ends that was not asked to, and gives the reason.
+    pub(super) async fn failure(&mut self) -> anyhow::Error {
+        loop {
+            match self.tasks.join_next().await {
+                // Nothing runs: the caller has other things to wait for.
+                None => std::future::pending().await,
+                Some(ended) => match self.ended(ended) {
+                    Ok(true) => {}
+                    // A source that has said so: the end of its input is the end of punt.
+                    Ok(false) if self.input_ended.is_cancelled() => {}
+                    // Nobody asked it to end. Without it punt would look alive and be deaf.
+                    Ok(false) => return anyhow!("a task ended unasked"),
+                    Err(error) => return error,
+                },
             }
         }
-        self.drain().await;
-        let buffered = buffered(meters);
-        let message = match buffered {
-            0 => "stopped, all is delivered",
-            _ => "stopped, what is left stays in the buffers",
-        };
-        info!(event.action = "stopped", buffered_events = buffered, "{message}");
-        failed.map_or(Ok(()), Err)
     }
 
     /// Waits for all tasks, and ends those that take longer than the grace period.
-    async fn drain(&mut self) {
-        let deadline = Instant::now() + self.grace;
+    pub(super) async fn drain(&mut self, grace: Duration) {
+        let deadline = Instant::now() + grace;
         let mut say = Instant::now() + SAY_EVERY;
         loop {
             tokio::select! {
@@ -138,7 +165,7 @@ impl Running {
                 () = sleep_until(deadline) => break,
             }
         }
-        let only_sinks = self.left.iter().all(|(_, work)| *work == Work::Sink);
+        let only_sinks = self.left.iter().all(|task| task.work == Work::Sink);
         if !only_sinks {
             warn!(
                 event.action = "grace-over",
@@ -150,7 +177,7 @@ impl Running {
         self.abandon.cancel();
         let last = sleep(ABANDON);
         tokio::pin!(last);
-        while self.left.iter().any(|(_, work)| *work != Work::Sink) {
+        while self.left.iter().any(|task| task.work != Work::Sink) {
             tokio::select! {
                 () = &mut last => break,
                 ended = self.tasks.join_next() => match ended {
@@ -162,31 +189,21 @@ impl Running {
         self.tasks.abort_all();
     }
 
-    fn ended(
-        &mut self,
-        ended: Result<(String, Work, anyhow::Result<()>), tokio::task::JoinError>,
-    ) -> anyhow::Result<()> {
-        let (name, work, result) = ended.map_err(|error| anyhow!("a task panicked: {error}"))?;
-        if let Some(index) = self.left.iter().position(|task| *task == (name.clone(), work)) {
-            self.left.swap_remove(index);
+    /// Whether it was asked to end; an error with the name of the task when it failed.
+    fn ended(&mut self, ended: Result<Ended, JoinError>) -> anyhow::Result<bool> {
+        let ended = ended.map_err(|error| anyhow!("a task panicked: {error}"))?;
+        let name = match self.left.iter().position(|task| task.number == ended.number) {
+            Some(index) => self.left.swap_remove(index).name,
+            None => String::new(),
+        };
+        match ended.result {
+            Ok(()) => Ok(ended.asked),
+            Err(error) => Err(error.context(name)),
         }
-        result.map_err(|error| error.context(name))
     }
 
     fn running(&self) -> String {
-        let names: Vec<&str> = self.left.iter().map(|(name, _)| name.as_str()).collect();
+        let names: Vec<&str> = self.left.iter().map(|task| task.name.as_str()).collect();
         names.join(", ")
     }
-}
-
-fn buffered(meters: &Meters) -> u64 {
-    let stats = meters.stats();
-    let sinks = stats
-        .components
-        .iter()
-        .filter(|component| component.kind == Kind::Sink);
-    sinks
-        .filter_map(|sink| sink.buffer.as_ref())
-        .map(|buffer| buffer.events)
-        .sum()
 }

@@ -195,18 +195,18 @@ impl Chain {
     }
 
     /// The stage between a source and the router, on a thread of its own: ends when the source has. What comes after
-    /// the router has ended is counted as lost.
-    pub(crate) fn stage(self, mut from: Receiver<Batch>, to: &Sender<Batch>) {
+    /// the router has ended is counted as lost. `source`: the source's counters.
+    pub(crate) fn stage(self, mut from: Receiver<Batch>, to: &Sender<Batch>, source: &Meter) {
         let mut work = Work::default();
         while let Some(batch) = from.blocking_recv() {
+            let came = batch.len();
             let batch = self.apply(batch, &mut work);
+            source.add(Count::Filtered, came.saturating_sub(batch.len()) as u64);
             if batch.is_empty() && batch.acknowledge.is_none() {
                 continue;
             }
-            if let Err(unsent) = to.blocking_send(batch)
-                && let Some(last) = self.0.last()
-            {
-                last.meter.add(Count::DroppedAtStop, unsent.0.len() as u64);
+            if let Err(unsent) = to.blocking_send(batch) {
+                source.add(Count::DroppedAtStop, unsent.0.len() as u64);
             }
         }
     }

@@ -8,7 +8,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::engine::{Engine, Fault};
-use crate::process::{Punt, Site, component};
+use crate::process::{Site, component};
 use crate::wait::until;
 
 const SPOOL: &str = "[sources.spool]\ntype = \"spool\"\ndir = \"ROOT/spool\"\nmax_line_bytes = 65536";
@@ -33,31 +33,6 @@ fn errors(engine: &Engine) -> Vec<Value> {
         .collect()
 }
 
-/// With nothing in flight, received = acknowledged + dead-lettered + in the buffer + dropped.
-fn assert_law(punt: &Punt) {
-    let count = |component: &Value, name: &str| component["counters"][name].as_u64().unwrap_or_default();
-    let dropped = |component: &Value| -> u64 {
-        let reasons = component["dropped"].as_object();
-        reasons.map_or(0, |reasons| reasons.values().filter_map(Value::as_u64).sum())
-    };
-    until("received = sent + buffered + counted", || {
-        let stats = punt.stats();
-        let (source, sink) = (component(&stats, "source"), component(&stats, "sink"));
-        let received = count(source, "received");
-        assert_eq!(
-            received,
-            count(source, "parsed") + count(source, "failed"),
-            "{stats}"
-        );
-        let accounted = count(sink, "acknowledged")
-            + count(sink, "dead_lettered")
-            + sink["buffer"]["events"].as_u64().unwrap_or_default()
-            + dropped(sink)
-            + dropped(component(&stats, "router"));
-        (received == accounted).then_some(())
-    });
-}
-
 #[test]
 fn datagrams_without_line_ends_are_one_message_each() {
     let engine = Engine::start(Fault::None);
@@ -77,7 +52,7 @@ fn datagrams_without_line_ends_are_one_message_each() {
     }
     engine.wait_for(500);
     engine.assert_each_once(500);
-    assert_law(&punt);
+    punt.assert_balance();
 }
 
 #[test]
@@ -108,7 +83,7 @@ fn both_framings_and_nonsense_arrive_on_one_connection() {
     punt.wait_for_counter("sink", "dead_lettered", 100);
     assert_eq!(punt.counter("source", "failed"), 1);
     assert_eq!(punt.counter("source", "truncated"), 1);
-    assert_law(&punt);
+    punt.assert_balance();
     let messages = engine.messages();
     assert!(messages.contains(&"without an end".to_owned()));
     assert!(
@@ -165,7 +140,7 @@ fn whatever_stands_in_a_spool_is_kept_and_finished_segments_are_deleted() {
         "it may still be written to"
     );
     punt.wait_for_counter("sink", "acknowledged", 26);
-    assert_law(&punt);
+    punt.assert_balance();
 }
 
 #[test]
@@ -263,5 +238,5 @@ fn events_go_where_their_routes_lead_and_the_others_are_counted() {
     engine.assert_each_once(2);
     punt.wait_for_counter("sink", "acknowledged", 2);
     assert_eq!(component(&punt.stats(), "router")["dropped"]["no_route"], 1);
-    assert_law(&punt);
+    punt.assert_balance();
 }

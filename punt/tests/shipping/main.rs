@@ -7,6 +7,10 @@ mod crash;
 mod engine;
 mod faults;
 mod inputs;
+#[allow(
+    dead_code,
+    reason = "shared with the other test binaries, each of which uses a part"
+)]
 mod process;
 mod shutdown;
 mod wait;

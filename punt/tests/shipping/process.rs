@@ -161,14 +161,45 @@ impl Punt {
         });
     }
 
+    /// With nothing in flight, every stage accounts for what came to it.
+    pub(crate) fn assert_balance(&self) {
+        let mut last = String::new();
+        let found = crate::wait::try_until(|| {
+            let stats: punt_control::Stats = serde_json::from_value(self.stats()).expect("statistics");
+            let balance = stats.balance();
+            last = format!("{balance:#?}");
+            balance.holds().then_some(())
+        });
+        assert!(
+            found.is_some(),
+            "received is not sent + buffered + counted: {last}"
+        );
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(self.child.id().try_into().expect("a pid"));
+        kill(pid, signal).expect("punt is there");
+    }
+
+    /// `punt reload`: exit code, what it said, what it complained about.
+    pub(crate) fn reload(&self) -> (Option<i32>, String, String) {
+        let output = Command::new(env!("CARGO_BIN_EXE_punt"))
+            .args(["reload", "--socket"])
+            .arg(&self.socket)
+            .output()
+            .expect("punt reload runs");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    }
+
     pub(crate) fn socket(&self) -> &Path {
         &self.socket
     }
 
     /// SIGTERM; fails unless punt calls that a success.
     pub(crate) fn terminate(mut self) {
-        let pid = Pid::from_raw(self.child.id().try_into().expect("a pid"));
-        kill(pid, Signal::SIGTERM).expect("punt is there");
+        self.signal(Signal::SIGTERM);
         let status = until("punt has stopped", || {
             self.child.try_wait().expect("punt is ours")
         });

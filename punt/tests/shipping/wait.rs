@@ -6,13 +6,23 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Waits until the condition holds; fails with `what` if it never does.
-pub(crate) fn until<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn until<T>(what: &str, condition: impl FnMut() -> Option<T>) -> T {
+    match try_until(condition) {
+        Some(value) => value,
+        None => panic!("waited in vain until {what}"),
+    }
+}
+
+/// Waits until the condition holds; none if it never does.
+pub(crate) fn try_until<T>(mut condition: impl FnMut() -> Option<T>) -> Option<T> {
     let begun = Instant::now();
     loop {
         if let Some(value) = condition() {
-            return value;
+            return Some(value);
         }
-        assert!(begun.elapsed() < PATIENCE, "waited in vain until {what}");
+        if begun.elapsed() > PATIENCE {
+            return None;
+        }
         std::thread::park_timeout(Duration::from_millis(10));
     }
 }

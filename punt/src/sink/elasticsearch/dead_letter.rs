@@ -47,6 +47,8 @@ impl DeadLetter {
     pub(crate) fn write(&mut self, rejected: &[(Bytes, Rejection)]) -> io::Result<u64> {
         let mut lines = Vec::new();
         let mut written = 0;
+        // A predecessor that this sink replaced may have written after this one was opened.
+        self.bytes = self.file.metadata()?.len();
         for (item, rejection) in rejected {
             let start = lines.len();
             line(&mut lines, item, rejection);

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use punt_elastic::{Elastic, Error, Rejection, Retry, Verdict};
+use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::backoff::Backoff;
@@ -35,34 +36,51 @@ pub(crate) struct Delivery {
 // === impl Delivery ===
 
 impl Delivery {
-    /// Delivers the items. When it returns, each of them is in the engine, in the dead-letter file, or counted.
-    /// It can be dropped at any time: what was not acknowledged is still in the buffer.
-    pub(crate) async fn deliver(&self, items: Payloads) {
+    /// Delivers the pieces. When it returns, each item of them is in the engine, in the dead-letter file, or
+    /// counted, or it is in one of the pieces that it gives back because of `handover`: those are for the sender
+    /// that takes over. It can be dropped at any time: what was not acknowledged is still in the buffer.
+    pub(crate) async fn deliver(
+        &self,
+        mut pieces: Vec<Payloads>,
+        handover: &CancellationToken,
+    ) -> Vec<Payloads> {
         // Pieces still to send; a request that is too large puts two smaller ones here.
-        let mut pieces = vec![items];
         let mut backoff = Backoff::new(self.retry_max);
         while let Some(piece) = pieces.pop() {
             if piece.is_empty() {
                 continue;
             }
+            if handover.is_cancelled() {
+                pieces.push(piece);
+                return pieces;
+            }
             self.meter.add(Count::Requests, 1);
             self.meter.add(Count::Sent, piece.len() as u64);
-            match self.engine.bulk(piece.joined(), piece.len()).await {
+            let answer = tokio::select! {
+                answer = self.engine.bulk(piece.joined(), piece.len()) => answer,
+                // Whether it arrived is not known; sent again, it is stored once.
+                () = handover.cancelled() => {
+                    self.meter.add(Count::Retried, piece.len() as u64);
+                    pieces.push(piece);
+                    return pieces;
+                }
+            };
+            match answer {
                 Ok(verdicts) => {
                     self.end_trouble();
-                    let again = self.judge(piece, verdicts).await;
+                    let again = self.judge(piece, verdicts, handover).await;
                     if again.is_empty() {
                         backoff = Backoff::new(self.retry_max);
                     } else {
                         self.meter.add(Count::Retried, again.len() as u64);
                         pieces.push(again);
-                        tokio::time::sleep(backoff.pause()).await;
+                        pause_unless(handover, backoff.pause()).await;
                     }
                 }
                 Err(error) => {
                     self.meter.add(Count::FailedRequests, 1);
                     if error.retry() == Retry::Smaller {
-                        self.halve(piece, &error, &mut pieces).await;
+                        self.halve(piece, &error, &mut pieces, handover).await;
                         continue;
                     }
                     self.begin_trouble(&error);
@@ -70,7 +88,7 @@ impl Delivery {
                     if let Retry::After(after) = error.retry() {
                         pause = pause.max(after).min(self.retry_max);
                     }
-                    tokio::time::sleep(pause).await;
+                    pause_unless(handover, pause).await;
                     self.meter.add(Count::Retried, piece.len() as u64);
                     if error.timed_out() && piece.len() > SMALL {
                         // Perhaps it is only too much for the time limit; then it would be so for ever.
@@ -83,6 +101,7 @@ impl Delivery {
                 }
             }
         }
+        pieces
     }
 
     /// Whether the engine takes nothing at the moment.
@@ -94,23 +113,36 @@ impl Delivery {
     }
 
     /// Counts and buries; gives the items to send again.
-    async fn judge(&self, piece: Payloads, verdicts: Vec<Verdict>) -> Payloads {
+    async fn judge(&self, piece: Payloads, verdicts: Vec<Verdict>, handover: &CancellationToken) -> Payloads {
         let (mut again, mut rejected, mut stored, mut duplicates) = (Vec::new(), Vec::new(), 0, 0);
+        let mut refused = Vec::new();
         for (number, verdict) in verdicts.into_iter().enumerate() {
             match verdict {
                 Verdict::Stored => stored += 1,
                 Verdict::Duplicate => duplicates += 1,
                 Verdict::Retry(_) => again.push(number),
-                Verdict::Rejected(rejection) => rejected.push((piece.payload(number), rejection)),
+                Verdict::Rejected(rejection) => {
+                    rejected.push((piece.payload(number), rejection));
+                    refused.push(number);
+                }
             }
         }
         self.meter.add(Count::Acknowledged, stored + duplicates);
         self.meter.add(Count::Duplicates, duplicates);
-        self.bury(rejected).await;
+        if !self.bury(rejected, handover).await {
+            again.append(&mut refused);
+            again.sort_unstable();
+        }
         piece.select(&again)
     }
 
-    async fn halve(&self, mut piece: Payloads, error: &Error, pieces: &mut Vec<Payloads>) {
+    async fn halve(
+        &self,
+        mut piece: Payloads,
+        error: &Error,
+        pieces: &mut Vec<Payloads>,
+        handover: &CancellationToken,
+    ) {
         if piece.len() > 1 {
             let rest = piece.split_off(piece.len() / 2);
             self.meter.add(Count::Retried, (piece.len() + rest.len()) as u64);
@@ -122,13 +154,15 @@ impl Delivery {
             kind: "request_refused".to_owned(),
             reason: error.to_string(),
         };
-        self.bury(vec![(piece.payload(0), rejection)]).await;
+        if !self.bury(vec![(piece.payload(0), rejection)], handover).await {
+            pieces.push(piece);
+        }
     }
 
-    /// Writes to the dead-letter file, for as long as it takes.
-    async fn bury(&self, rejected: Vec<(Bytes, Rejection)>) {
+    /// Writes to the dead-letter file, for as long as it takes. False: given up because of `handover`.
+    async fn bury(&self, rejected: Vec<(Bytes, Rejection)>, handover: &CancellationToken) -> bool {
         let Some((_, first)) = rejected.first() else {
-            return;
+            return true;
         };
         self.say_rejected(first);
         let mut backoff = Backoff::new(self.retry_max);
@@ -152,12 +186,15 @@ impl Delivery {
                             "the dead-letter file is full"
                         );
                     }
-                    return;
+                    return true;
                 }
                 Err(error) => {
                     error!(event.action = "dead-letter-failed", labels.sink = self.sink, %error,
                            "the dead-letter file cannot be written, trying again");
-                    tokio::time::sleep(backoff.pause()).await;
+                    if handover.is_cancelled() {
+                        return false;
+                    }
+                    pause_unless(handover, backoff.pause()).await;
                 }
             }
         }
@@ -202,5 +239,13 @@ impl Delivery {
                 "the engine takes events again"
             );
         }
+    }
+}
+
+/// Waits, and no longer than until the handover.
+async fn pause_unless(handover: &CancellationToken, pause: Duration) {
+    tokio::select! {
+        () = handover.cancelled() => {}
+        () = tokio::time::sleep(pause) => {}
     }
 }

@@ -16,4 +16,4 @@ mod template;
 
 pub(crate) use dead_letter::DeadLetter;
 pub(crate) use delivery::Delivery;
-pub(crate) use sender::Sender;
+pub(crate) use sender::{Baton, Begun, Sender};

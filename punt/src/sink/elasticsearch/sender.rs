@@ -2,7 +2,7 @@
 //! acknowledges them in order.
 
 use std::collections::VecDeque;
-use std::future::pending;
+use std::future::{Future, pending};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -11,10 +11,11 @@ use anyhow::Context as _;
 use bytes::Bytes;
 use tokio::task::{JoinSet, block_in_place};
 use tokio::time::{Instant, interval, sleep_until};
+use tokio_util::sync::CancellationToken;
 
 use super::delivery::Delivery;
 use super::template;
-use crate::buffer::{Gauge, Limit, Position, Reader};
+use crate::buffer::{Gauge, Limit, Payloads, Position, Reader};
 use crate::config::ElasticsearchConfig;
 use crate::meter::Count;
 
@@ -27,6 +28,26 @@ pub(crate) struct Sender {
     pub(crate) delivery: Arc<Delivery>,
     pub(crate) reader: Reader,
     pub(crate) gauge: Arc<Gauge>,
+    /// What the sender before this one, with other settings, had begun.
+    pub(crate) begun: Begun,
+    /// Cancelled when a sender with other settings takes over.
+    pub(crate) handover: CancellationToken,
+}
+
+/// What a sender gives to the one that takes over.
+pub(crate) struct Baton {
+    pub(crate) reader: Reader,
+    pub(crate) begun: Begun,
+}
+
+/// How far a sender is: what it has read, and what of that is not delivered.
+#[derive(Default)]
+pub(crate) struct Begun {
+    in_flight: InFlight,
+    /// By number of the batch.
+    left: Vec<(u64, Vec<Payloads>)>,
+    read_events: u64,
+    read_bytes: u64,
 }
 
 /// Batches on their way, in the order of the buffer.
@@ -34,6 +55,14 @@ pub(crate) struct Sender {
 struct InFlight {
     next: u64,
     batches: VecDeque<Batch>,
+}
+
+/// What became of a batch.
+enum Delivered {
+    /// All of it is dealt with; this is its memory.
+    All(Option<Bytes>),
+    /// This is left to the sender that takes over.
+    Left(Vec<Payloads>),
 }
 
 struct Batch {
@@ -47,9 +76,10 @@ struct Batch {
 // === impl Sender ===
 
 impl Sender {
-    /// Runs until the buffer is closed, and either empty or without an engine that takes anything.
-    pub(crate) async fn run(mut self) -> anyhow::Result<()> {
-        let mut deliveries: JoinSet<(u64, Bytes)> = JoinSet::new();
+    /// Runs until the buffer is closed, and either empty or without an engine that takes anything; or until the
+    /// handover, and then gives what the next one needs.
+    pub(crate) async fn run(mut self) -> anyhow::Result<Option<Baton>> {
+        let mut deliveries: JoinSet<(u64, Delivered)> = JoinSet::new();
         // Owned here, and ended with this task.
         let mut background = JoinSet::new();
         if self.config.template {
@@ -60,7 +90,8 @@ impl Sender {
             let installed = tokio::select! {
                 installed = template::install(&delivery.engine, &delivery.sink, &prefix, retry_max) => installed,
                 // Stopped before the engine was ever there: the events are on disk.
-                _ = written.wait_for(|written| written.closed) => return Ok(()),
+                _ = written.wait_for(|written| written.closed) => return Ok(None),
+                () = self.handover.cancelled() => return Ok(Some(Baton { reader: self.reader, begun: self.begun })),
             };
             if !installed {
                 let delivery = Arc::clone(delivery);
@@ -69,11 +100,17 @@ impl Sender {
                 });
             }
         }
-        let mut in_flight = InFlight::default();
+        let Begun {
+            mut in_flight,
+            left,
+            mut read_events,
+            mut read_bytes,
+        } = std::mem::take(&mut self.begun);
+        for (number, pieces) in left {
+            deliveries.spawn(self.deliver(number, pieces, None));
+        }
         let mut written = self.reader.written();
         let mut tick = interval(PERSIST_EVERY);
-        let mut read_events = 0;
-        let mut read_bytes = 0;
         let mut waiting_since: Option<Instant> = None;
         loop {
             let now = *written.borrow_and_update();
@@ -100,12 +137,8 @@ impl Sender {
                         self.delivery.meter.add(Count::DroppedCorrupt, read.corrupt);
                         let events = read.payloads.len() as u64;
                         let number = in_flight.push(read.end, events, read.oldest_ms);
-                        let delivery = Arc::clone(&self.delivery);
-                        deliveries.spawn(async move {
-                            let block = read.payloads.block();
-                            delivery.deliver(read.payloads).await;
-                            (number, block)
-                        });
+                        let block = read.payloads.block();
+                        deliveries.spawn(self.deliver(number, vec![read.payloads], Some(block)));
                         continue;
                     }
                     None if now.closed && deliveries.is_empty() => break,
@@ -123,10 +156,19 @@ impl Sender {
                 }
             };
             tokio::select! {
+                () = self.handover.cancelled() => break,
                 Some(done) = deliveries.join_next(), if !deliveries.is_empty() => {
-                    let (number, block) = done.context("a delivery ended early")?;
-                    self.reader.recycle(block);
-                    self.acknowledge(&mut in_flight, number)?;
+                    let (number, delivered) = done.context("a delivery ended early")?;
+                    match delivered {
+                        Delivered::All(block) => {
+                            if let Some(block) = block {
+                                self.reader.recycle(block);
+                            }
+                            self.acknowledge(&mut in_flight, number)?;
+                        }
+                        // The handover is on; the loop ends with it.
+                        Delivered::Left(pieces) => self.begun.left.push((number, pieces)),
+                    }
                 }
                 changed = written.changed(), if !now.closed => drop(changed),
                 () = wait_due => {}
@@ -134,12 +176,50 @@ impl Sender {
                     block_in_place(|| self.reader.persist()).context("writing the buffer's position")?;
                     if now.closed && self.delivery.is_in_trouble() {
                         // Stopping, and the engine takes nothing: waiting helps nobody, the events are on disk.
-                        return Ok(());
+                        return Ok(None);
                     }
                 }
             }
         }
-        block_in_place(|| self.reader.persist()).context("writing the buffer's position")
+        let handover = self.handover.is_cancelled();
+        while let Some(done) = deliveries.join_next().await {
+            match done.context("a delivery ended early")? {
+                (number, Delivered::All(_)) => self.acknowledge(&mut in_flight, number)?,
+                (number, Delivered::Left(pieces)) => self.begun.left.push((number, pieces)),
+            }
+        }
+        block_in_place(|| self.reader.persist()).context("writing the buffer's position")?;
+        if !handover {
+            return Ok(None);
+        }
+        let begun = Begun {
+            in_flight,
+            left: self.begun.left,
+            read_events,
+            read_bytes,
+        };
+        Ok(Some(Baton {
+            reader: self.reader,
+            begun,
+        }))
+    }
+
+    /// Delivers a batch. `block` is the memory of all of it, for the next read.
+    fn deliver(
+        &self,
+        number: u64,
+        pieces: Vec<Payloads>,
+        block: Option<Bytes>,
+    ) -> impl Future<Output = (u64, Delivered)> + Send + use<> {
+        let (delivery, handover) = (Arc::clone(&self.delivery), self.handover.clone());
+        async move {
+            let left = delivery.deliver(pieces, &handover).await;
+            let delivered = match left.is_empty() {
+                true => Delivered::All(block),
+                false => Delivered::Left(left),
+            };
+            (number, delivered)
+        }
     }
 
     fn acknowledge(&mut self, in_flight: &mut InFlight, number: u64) -> anyhow::Result<()> {

@@ -59,7 +59,7 @@ struct State {
 }
 
 /// Binds a UDP socket with a large receive buffer, which is what carries a burst.
-pub(super) fn bind(address: SocketAddr) -> io::Result<Socket> {
+pub(super) fn bind(address: SocketAddr) -> io::Result<std::net::UdpSocket> {
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
     // Best effort: with a small buffer punt still works, and the kernel drops sooner.
     drop(socket.set_recv_buffer_size(RECEIVE_BUFFER));
@@ -69,7 +69,7 @@ pub(super) fn bind(address: SocketAddr) -> io::Result<Socket> {
             format!("cannot receive on {address} (UDP): {error}"),
         )
     })?;
-    Ok(socket)
+    Ok(socket.into())
 }
 
 // === impl Datagrams ===

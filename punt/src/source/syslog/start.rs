@@ -4,7 +4,7 @@ use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 
 use lifecycle::Sockets;
-use socket2::Type;
+use socket2::{Socket, Type};
 use tracing::info;
 
 use super::datagram::{self, Datagrams};
@@ -70,18 +70,18 @@ pub(in crate::source) fn start(
         tasks.push(Task::Async(Box::pin(streams.run())));
     }
     if let Some(address) = config.udp {
-        let socket = datagram::bind(address)?;
+        let socket = Socket::from(sockets.take_or_bind_udp("syslog-udp", address, datagram::bind)?);
         if let Some(address) = socket.local_addr()?.as_socket() {
             listening("udp", &address);
         }
         let datagrams = datagrams(socket, None);
-        tasks.push(Task::Thread(Box::new(move || datagrams.run())));
+        tasks.push(Task::Receiver(Box::new(move || datagrams.run())));
     }
     if let Some(path) = &config.unix_datagram {
         let (socket, path) = unix::bind(path, Type::DGRAM, config.unix_mode)?;
         listening("unix-datagram", &path.as_path().display());
         let datagrams = datagrams(socket, Some(path));
-        tasks.push(Task::Thread(Box::new(move || datagrams.run())));
+        tasks.push(Task::Receiver(Box::new(move || datagrams.run())));
     }
     Ok(tasks)
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use punt_syslog::{Framer, FramingCounts};
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::{Instant, timeout};
 
 use super::encode::{Encoder, Tally, peer};
@@ -74,11 +74,18 @@ impl Streams {
 impl Sender {
     async fn run(mut self, idle: Duration) -> io::Result<()> {
         let mut chunk = vec![0; CHUNK];
+        let mut replaced = false;
         let result = loop {
             let read = tokio::select! {
-                () = self.intake.stop.cancelled() => {
+                () = self.intake.hang_up.cancelled() => {
                     self.drain(&mut chunk).await;
                     break Ok(());
+                }
+                () = self.intake.stop.cancelled(), if !replaced => {
+                    replaced = true;
+                    // A sender that looks connects again, to the source that took over; the others are read on.
+                    drop(self.connection.stream.shutdown().await);
+                    continue;
                 }
                 read = timeout(idle, self.connection.stream.read(&mut chunk)) => read,
             };

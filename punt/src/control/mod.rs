@@ -1,4 +1,6 @@
-//! The control socket: answers `stats`, streams `tail`. A client can neither crash nor slow punt.
+//! The control socket: answers `stats` and `reload`, streams `tail`. A client can neither crash nor slow punt.
+
+mod punt_cli;
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -6,11 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use punt_control::{Request, TailLine};
+use punt_control::{Answer, Request};
 use punt_lucene::Expression;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{Semaphore, broadcast::error::RecvError};
+use tokio::sync::{Semaphore, broadcast::error::RecvError, mpsc, oneshot};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -18,6 +20,9 @@ use tracing::{debug, warn};
 
 use crate::meter::Meters;
 use crate::tap::Tap;
+use crate::topology::Report;
+
+pub(crate) use punt_cli::PuntCli;
 
 /// Clients at once; further ones wait.
 const CLIENTS: usize = 32;
@@ -34,6 +39,7 @@ pub(crate) struct Control {
     path: PathBuf,
     meters: Arc<Meters>,
     tap: Tap,
+    reload: mpsc::Sender<oneshot::Sender<Report>>,
 }
 
 // === impl Control ===
@@ -41,7 +47,12 @@ pub(crate) struct Control {
 impl Control {
     /// Listens at `path`. A socket that a dead punt left there is replaced: the lock on the data folder has
     /// shown that it is dead.
-    pub(crate) fn bind(path: &Path, meters: Arc<Meters>, tap: Tap) -> anyhow::Result<Self> {
+    pub(crate) fn bind(
+        path: &Path,
+        meters: Arc<Meters>,
+        tap: Tap,
+        reload: mpsc::Sender<oneshot::Sender<Report>>,
+    ) -> anyhow::Result<Self> {
         match std::fs::remove_file(path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 return Err(error)
@@ -59,6 +70,7 @@ impl Control {
             path: path.to_owned(),
             meters,
             tap,
+            reload,
         })
     }
 
@@ -78,10 +90,11 @@ impl Control {
             match accepted {
                 Ok((stream, _)) => {
                     let (meters, tap, stop) = (Arc::clone(&self.meters), self.tap.clone(), stop.clone());
+                    let reload = self.reload.clone();
                     clients.spawn(async move {
                         tokio::select! {
                             () = stop.cancelled() => {}
-                            served = serve(stream, &meters, &tap) => {
+                            served = serve(stream, &meters, &tap, &reload) => {
                                 if let Err(error) = served {
                                     debug!(%error, "control client ended");
                                 }
@@ -103,16 +116,48 @@ impl Control {
     }
 }
 
-async fn serve(stream: UnixStream, meters: &Meters, tap: &Tap) -> std::io::Result<()> {
+async fn serve(
+    stream: UnixStream,
+    meters: &Meters,
+    tap: &Tap,
+    reload: &mpsc::Sender<oneshot::Sender<Report>>,
+) -> std::io::Result<()> {
     let (read, mut write) = stream.into_split();
     let mut line = String::new();
     let mut reader = BufReader::new(read.take(REQUEST_BYTES));
     timeout(PATIENCE, reader.read_line(&mut line)).await??;
     match serde_json::from_str(&line) {
-        Ok(Request::Stats) => send(&mut write, &TailLine::Stats(Box::new(meters.stats()))).await,
-        Ok(Request::Tail { filter, sample }) if sample > 0.0 && sample <= 1.0 => {
-            let condition =
+        Ok(Request::Stats) => send(&mut write, &Answer::Stats(Box::new(meters.stats()))).await,
+        Ok(Request::Metrics) => {
+            let text = meters.prometheus() + &telemetry::metrics::render();
+            send(&mut write, &Answer::Metrics(text)).await
+        }
+        Ok(Request::Reload) => {
+            let (answer, report) = oneshot::channel();
+            // Both fail only when punt is stopping.
+            let report = match reload.send(answer).await {
+                Ok(()) => report.await.ok(),
+                Err(_) => None,
+            };
+            let answer = match report {
+                Some(Ok(report)) => Answer::Reloaded(report),
+                Some(Err(reason)) => Answer::Error(reason),
+                None => Answer::Error("punt is stopping".to_owned()),
+            };
+            send(&mut write, &answer).await
+        }
+        Ok(Request::Tail {
+            filter,
+            expression,
+            sample,
+        }) if sample > 0.0 && sample <= 1.0 => {
+            let fields =
                 Expression::all_of(filter.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+            let condition = match Expression::parse(expression.as_deref().unwrap_or_default()) {
+                _ if expression.is_none() => vec![fields],
+                Ok(expression) => vec![fields, expression],
+                Err(error) => return send(&mut write, &Answer::Error(format!("the filter: {error}"))).await,
+            };
             tokio::select! {
                 // A client says nothing more; the end of its stream means that it has left.
                 _ = async { reader.read_line(&mut String::new()).await } => Ok(()),
@@ -121,11 +166,11 @@ async fn serve(stream: UnixStream, meters: &Meters, tap: &Tap) -> std::io::Resul
         }
         Ok(Request::Tail { sample, .. }) => {
             let reason = format!("sample is {sample}, and must be above 0 and at most 1");
-            send(&mut write, &TailLine::Error(reason)).await
+            send(&mut write, &Answer::Error(reason)).await
         }
         Err(error) => {
             let reason = format!("not a request: {error}");
-            send(&mut write, &TailLine::Error(reason)).await
+            send(&mut write, &Answer::Error(reason)).await
         }
     }
 }
@@ -133,29 +178,31 @@ async fn serve(stream: UnixStream, meters: &Meters, tap: &Tap) -> std::io::Resul
 async fn stream_tail(
     write: &mut (impl AsyncWriteExt + Unpin),
     tap: &Tap,
-    condition: &Expression,
+    conditions: &[Expression],
     sample: f64,
 ) -> std::io::Result<()> {
     let mut events = tap.watch();
     loop {
         let line = match events.recv().await {
             Ok(document) => {
-                if rand::random::<f64>() >= sample || !condition.matches(&document) {
+                if rand::random::<f64>() >= sample
+                    || !conditions.iter().all(|condition| condition.matches(&document))
+                {
                     continue;
                 }
                 let Ok(event) = serde_json::from_slice(&document) else {
                     continue;
                 };
-                TailLine::Event(event)
+                Answer::Event(event)
             }
-            Err(RecvError::Lagged(missed)) => TailLine::Dropped(missed),
+            Err(RecvError::Lagged(missed)) => Answer::Dropped(missed),
             Err(RecvError::Closed) => return Ok(()),
         };
         send(write, &line).await?;
     }
 }
 
-async fn send(write: &mut (impl AsyncWriteExt + Unpin), line: &TailLine) -> std::io::Result<()> {
+async fn send(write: &mut (impl AsyncWriteExt + Unpin), line: &Answer) -> std::io::Result<()> {
     let mut bytes = serde_json::to_vec(line)?;
     bytes.push(b'\n');
     timeout(PATIENCE, write.write_all(&bytes)).await?

@@ -143,6 +143,11 @@ pub struct Flags {
     /// Drop the oldest indices while all of them, or those of a pattern, are larger than this, such as 50gb.
     #[arg(long, value_name = "[PATTERN=]BYTES", value_parser = retention::parse_bytes, help_heading = "Retention")]
     pub retention_bytes: Vec<retention::Rule>,
+    /// A folder that snapshot repositories may lie in; may be given several times. `snapshots` in the data folder is
+    /// always one.
+    #[arg(long, value_name = "DIR", help_heading = "Retention")]
+    pub path_repo: Vec<PathBuf>,
+    /// What to do instead of serving.
     #[command(subcommand)]
     pub command: Option<Command>,
 }
@@ -241,6 +246,7 @@ impl Flags {
             max_hidden_bytes: self.max_hidden_bytes,
             refresh_interval: self.refresh_interval,
             disk_reserve: self.disk_reserve,
+            path_repo: self.path_repo.clone(),
             retention: retention::merged(&self.retention, &self.retention_bytes),
         })
     }

@@ -1,5 +1,6 @@
 //! The limits of the store: each has a name, a default, and a flag of `logstored`.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::engine::retention::Rule;
@@ -53,6 +54,8 @@ pub struct Limits {
     pub refresh_interval: Duration,
     /// Bytes of the disk that stay free: below it writes are refused with 429.
     pub disk_reserve: u64,
+    /// Folders that snapshot repositories may lie in.
+    pub path_repo: Vec<PathBuf>,
     /// Which indices are dropped when.
     pub retention: Vec<Rule>,
 }
@@ -84,6 +87,7 @@ impl Default for Limits {
             max_hidden_bytes: 64 << 20,
             refresh_interval: Duration::from_secs(1),
             disk_reserve: 256 << 20,
+            path_repo: Vec::new(),
             retention: Vec::new(),
         }
     }

@@ -34,9 +34,9 @@ pub(super) fn check(index: &Path, name: &str, budget: &mut u64) -> io::Result<(V
     let mut bad = Vec::new();
     let mut complete = true;
     for segment in verify::segments(&folder).map_err(io::Error::other)? {
-        if *budget == 0 {
+        if verify::size(&folder, &segment) > *budget {
             complete = false;
-            break;
+            continue;
         }
         match verify::segment(&folder, &segment) {
             Ok(read) => *budget = budget.saturating_sub(read),

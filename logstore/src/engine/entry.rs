@@ -5,7 +5,6 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::block::Doing;
-use super::health::Status;
 use super::index::Index;
 use super::settings::CLOSED;
 use crate::date::Millis;
@@ -25,11 +24,11 @@ pub enum Entry {
 // === impl Entry ===
 
 impl Entry {
-    /// Whether all of it can be served.
-    pub fn status(&self) -> Status {
+    /// How well it is.
+    pub fn status(&self) -> super::health::Status {
         match self {
             Self::Log(index) => index.status(),
-            Self::Hidden(_) => Status::Green,
+            Self::Hidden(_) => super::health::Status::Green,
         }
     }
 

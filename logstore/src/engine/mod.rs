@@ -27,6 +27,7 @@ pub mod resolve;
 pub mod retention;
 pub mod schema;
 pub mod settings;
+pub mod snapshot;
 pub mod space;
 pub mod state;
 pub mod store;

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -35,7 +35,7 @@ use crate::limits::Limits;
 use crate::security::scope;
 
 /// Bytes that are verified before the store answers: a fraction of a second. The rest follows in the background.
-const VERIFIED_AT_START: u64 = 256 << 20;
+const VERIFIED_AT_START: u64 = 128 << 20;
 
 /// How often the logs of indices with asynchronous durability are synced: Elasticsearch's `sync_interval`.
 pub const ASYNC_SYNC: Duration = Duration::from_secs(5);
@@ -65,6 +65,8 @@ pub struct Store {
     pub(super) damaged_indices: Vec<Damage>,
     /// Set when the process is to end.
     pub(super) stopping: AtomicBool,
+    /// Held while a snapshot is made or removed.
+    pub(super) snapshots: Mutex<()>,
     /// When asynchronous indices were synced last.
     synced: Mutex<Instant>,
     /// When the retention rules were looked at last.
@@ -129,6 +131,7 @@ impl Store {
             space,
             damaged_indices,
             stopping: AtomicBool::new(false),
+            snapshots: Mutex::default(),
             synced: Mutex::new(Instant::now()),
             retained: Mutex::new(None),
             state: RwLock::new(Arc::new(state)),
@@ -186,6 +189,21 @@ impl Store {
         all.extend(self.hidden.list().into_iter().map(Entry::Hidden));
         all.sort_by(|a, b| a.name().cmp(b.name()));
         all
+    }
+
+    /// Keeps others from making or removing snapshots.
+    pub fn hold_snapshots(&self) -> MutexGuard<'_, ()> {
+        self.snapshots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The folders that snapshot repositories may lie in: those of the flag, and `snapshots` in the data folder.
+    pub fn repository_roots(&self) -> Vec<PathBuf> {
+        let own = self
+            .path()
+            .canonicalize()
+            .unwrap_or_else(|_| self.path().to_owned())
+            .join("snapshots");
+        self.limits.path_repo.iter().cloned().chain([own]).collect()
     }
 
     /// Every index, sorted by name.

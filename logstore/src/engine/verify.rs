@@ -4,7 +4,7 @@
 //! in a line of ours that says the same. Only files are read: an index may be verified while it is open, and one that
 //! cannot be opened can be verified, too. The write-ahead log checks itself, record by record, when it is replayed.
 
-use std::io;
+use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -13,7 +13,10 @@ use serde_json::Value;
 const MAGIC: u32 = 1337;
 
 /// A footer larger than this is garbage.
-const LONGEST_FOOTER: usize = 50_000;
+const LONGEST_FOOTER: u64 = 50_000;
+
+/// Bytes read at once.
+const PIECE: usize = 256 << 10;
 
 /// Files that every segment has.
 const PARTS: [&str; 4] = ["idx", "term", "store", "fast"];
@@ -81,10 +84,23 @@ pub fn segment(folder: &Path, segment: &Segment) -> Result<u64, Bad> {
         }
     }
     let entries = std::fs::read_dir(folder).map_err(|error| bad(error.to_string()))?;
+    // A footer covers its file but not itself. The files of a segment are written by one process, so they name one
+    // version; only deletions may come later.
+    let mut written_by: Option<Value> = None;
     for entry in entries.flatten() {
         let path = entry.path();
-        if entry.file_name().to_string_lossy().starts_with(&segment.id) {
-            read += file(&path).map_err(|error| bad(format!("{}: {error}", path.display())))?;
+        if !entry.file_name().to_string_lossy().starts_with(&segment.id) {
+            continue;
+        }
+        let (size, version) = checked(&path).map_err(|error| bad(format!("{}: {error}", path.display())))?;
+        read += size;
+        if path.extension().is_none_or(|kind| kind != "del")
+            && *written_by.get_or_insert_with(|| version.clone()) != version
+        {
+            return Err(bad(format!(
+                "{}: has a damaged footer, or another file of the segment has",
+                path.display()
+            )));
         }
     }
     Ok(read)
@@ -92,23 +108,59 @@ pub fn segment(folder: &Path, segment: &Segment) -> Result<u64, Bad> {
 
 /// Checks one file of tantivy's; returns its size.
 pub fn file(path: &Path) -> io::Result<u64> {
+    checked(path).map(|(size, _)| size)
+}
+
+/// The size of a file that passes, and the version of tantivy that its footer names. The file is read piece by piece:
+/// it may be larger than memory.
+fn checked(path: &Path) -> io::Result<(u64, Value)> {
+    const TAIL: u64 = 8;
     let bad = |reason: &str| io::Error::new(io::ErrorKind::InvalidData, reason.to_owned());
-    let bytes = std::fs::read(path)?;
-    let (rest, magic) = bytes.split_last_chunk::<4>().ok_or_else(|| bad("is cut off"))?;
-    let (rest, length) = rest.split_last_chunk::<4>().ok_or_else(|| bad("is cut off"))?;
-    let length = u32::from_le_bytes(*length) as usize;
-    if u32::from_le_bytes(*magic) != MAGIC || length > LONGEST_FOOTER || length > rest.len() {
+    let mut file = std::fs::File::open(path)?;
+    let size = file.metadata()?.len();
+    let before_tail = size.checked_sub(TAIL).ok_or_else(|| bad("is cut off"))?;
+    let mut tail = [0; 8];
+    file.seek(SeekFrom::Start(before_tail))?;
+    file.read_exact(&mut tail)?;
+    let [a, b, c, d, magic @ ..] = tail;
+    let length = u64::from(u32::from_le_bytes([a, b, c, d]));
+    if u32::from_le_bytes(magic) != MAGIC || length > LONGEST_FOOTER || length > before_tail {
         return Err(bad("has no footer: it is cut off or overwritten"));
     }
-    let (body, footer) = rest.split_at(rest.len() - length);
-    let footer: Value = serde_json::from_slice(footer).map_err(|_| bad("has a damaged footer"))?;
+    let body = before_tail - length;
+    file.seek(SeekFrom::Start(body))?;
+    let mut footer: Value =
+        serde_json::from_reader((&file).take(length)).map_err(|_| bad("has a damaged footer"))?;
     let expected = footer["crc"]
         .as_u64()
         .ok_or_else(|| bad("has a footer without a checksum"))?;
-    if u64::from(crc32fast::hash(body)) != expected {
+    file.seek(SeekFrom::Start(0))?;
+    let mut hasher = crc32fast::Hasher::new();
+    let mut piece = vec![0; PIECE];
+    let mut left = body;
+    while left > 0 {
+        let wanted = usize::try_from(left).map_or(PIECE, |left| left.min(PIECE));
+        let read = file.read(&mut piece[..wanted])?;
+        if read == 0 {
+            return Err(bad("is cut off"));
+        }
+        hasher.update(&piece[..read]);
+        left -= read as u64;
+    }
+    if u64::from(hasher.finalize()) != expected {
         return Err(bad("fails its checksum"));
     }
-    Ok(bytes.len() as u64)
+    Ok((size, footer["version"].take()))
+}
+
+/// The bytes of a segment's files.
+pub fn size(folder: &Path, segment: &Segment) -> u64 {
+    let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    files
+        .filter(|entry| entry.file_name().to_string_lossy().starts_with(&segment.id))
+        .filter_map(|entry| entry.metadata().ok())
+        .map(|meta| meta.len())
+        .sum()
 }
 
 /// What stands before the checksum at the end of a file of ours.

@@ -1,5 +1,5 @@
-//! What clients ask about the cluster, which here is one node, green unless something on its disk is damaged: the
-//! root answer, health, state, settings.
+//! What clients ask about the cluster, which here is one node, green unless something on its disk is
+//! damaged: the root answer, health, state, settings.
 
 use serde_json::{Map, Value, json};
 
@@ -59,15 +59,16 @@ pub fn health(call: &Call) -> ApiResult<Reply> {
         least && number.parse::<u32>().is_ok_and(|number| number > 1)
     });
     let timed_out = missing || nodes_wanted;
-    let shards = entries.len();
-    let found = if expression.is_empty() {
+    let health = if expression.is_empty() {
         call.store().status()
     } else {
         entries.iter().map(Entry::status).max().unwrap_or(Status::Green)
-    };
+    }
+    .word();
+    let shards = entries.len();
     let mut body = json!({
         "cluster_name": CLUSTER_NAME,
-        "status": if missing { "red" } else { found.word() },
+        "status": if missing { "red" } else { health },
         "timed_out": timed_out,
         "number_of_nodes": 1,
         "number_of_data_nodes": 1,

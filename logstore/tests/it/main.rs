@@ -28,5 +28,6 @@ mod search_endpoints;
 mod search_highlight;
 mod search_paging;
 mod server;
+mod snapshots;
 mod types;
 mod types_text;

@@ -116,10 +116,7 @@ impl<'a> Bound<'a> {
 /// The order of hits: without a sort the best score first.
 pub fn keys(sort: &[SortKey]) -> Vec<SortKey> {
     if sort.is_empty() {
-        return vec![SortKey {
-            descending: true,
-            ..SortKey::new(By::Score)
-        }];
+        return vec![SortKey::new(By::Score)];
     }
     sort.to_vec()
 }
@@ -145,13 +142,13 @@ fn top(sort: &[SortKey], limit: usize, mapping: &Mapping, place: usize) -> ApiRe
     let keys = keys(sort)
         .into_iter()
         .map(|key| {
-            let column = key.column(mapping, place)?;
             let field = match &key.by {
-                By::Field(name) => mapping.get(name).map(|field| &**field),
+                By::Field(name) => mapping.get(name),
                 _ => None,
             };
+            let column = key.column(mapping, place)?;
             Ok(Key {
-                missing: key.missing(&column, field)?,
+                missing: key.missing(&column, field.map(|field| &**field))?,
                 column,
                 key,
             })

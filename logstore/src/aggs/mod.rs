@@ -47,14 +47,10 @@ use self::plan::{Plan, Scene};
 pub use self::request::Agg;
 use self::request::AggKind;
 use crate::date::Millis;
-use crate::engine::index::Index;
 use crate::error::ApiResult;
 use crate::limits::Limits;
-use crate::mapping::Mapping;
 use crate::query::{Lowering, Query};
-
-/// The view of one index that a search has.
-pub type View = (Arc<Index>, Arc<Mapping>, Searcher);
+pub use crate::search::view::View;
 
 /// The aggregations of one search.
 pub struct Run<'a> {
@@ -71,7 +67,15 @@ struct Side<'a> {
     aggs: Vec<&'a Agg>,
     places: Vec<usize>,
     merging: Vec<Merging>,
-    parts: Vec<ApiResult<Vec<Partial>>>,
+}
+
+/// What the aggregations found in one index.
+#[derive(Debug, Default)]
+pub struct Collected {
+    /// Over the matches of the query.
+    pub matches: Option<Vec<Partial>>,
+    /// Over everything.
+    pub everything: Option<Vec<Partial>>,
 }
 
 // === impl Run ===
@@ -85,7 +89,11 @@ impl<'a> Run<'a> {
         now: Millis,
         limits: &'a Limits,
     ) -> ApiResult<Self> {
-        let plans = plan::plan(aggs, Scene { query, views, now })?;
+        // What does not fit the fields is the fault of a shard, in Elasticsearch's words.
+        let plans = plan::plan(aggs, Scene { query, views, now }).map_err(|error| match views.first() {
+            Some((index, ..)) => error.on_shard(&index.name),
+            None => error,
+        })?;
         let side = |everything: bool| {
             let (places, own): (Vec<usize>, Vec<&Agg>) = aggs
                 .iter()
@@ -99,7 +107,6 @@ impl<'a> Run<'a> {
                     .collect(),
                 aggs: own,
                 places,
-                parts: Vec::new(),
             }
         };
         Ok(Self {
@@ -163,31 +170,30 @@ impl<'a> Run<'a> {
         index: usize,
         lowering: &Lowering<'_>,
         searcher: &Searcher,
-    ) -> ApiResult<Option<ApiResult<Vec<Partial>>>> {
+    ) -> ApiResult<Option<Vec<Partial>>> {
         if self.sides[1].aggs.is_empty() {
             return Ok(None);
         }
         let bound = self.bind_side(1, index, lowering, searcher)?;
         let scores = bind::needs_scores(self.aggs);
         let collector = AggCollector::new(&bound, &self.sides[1].merging, Arc::clone(&self.guard), scores);
-        Ok(Some(searcher.search(&AllQuery, &collector)?))
-    }
-
-    /// Takes what an index gave.
-    pub fn add(
-        &mut self,
-        matches: Option<ApiResult<Vec<Partial>>>,
-        everything: Option<ApiResult<Vec<Partial>>>,
-    ) {
-        self.sides[0].parts.extend(matches);
-        self.sides[1].parts.extend(everything);
+        searcher.search(&AllQuery, &collector)?.map(Some)
     }
 
     /// The answer. `typed`: names have their type before them.
-    pub fn finish(mut self, fetch: &Fetch<'_>, typed: bool) -> ApiResult<Map<String, Value>> {
+    pub fn finish(
+        &self,
+        collected: impl IntoIterator<Item = Collected>,
+        fetch: &Fetch<'_>,
+        typed: bool,
+    ) -> ApiResult<Map<String, Value>> {
         let mut slots: Vec<Option<Partial>> = self.aggs.iter().map(|_| None).collect();
-        for side in &mut self.sides {
-            let merged = merge_all(std::mem::take(&mut side.parts), &side.merging)?;
+        let (matches, everything): (Vec<_>, Vec<_>) = collected
+            .into_iter()
+            .map(|part| (part.matches, part.everything))
+            .unzip();
+        for (side, parts) in self.sides.iter().zip([matches, everything]) {
+            let merged = merge_all(parts.into_iter().flatten().map(Ok), &side.merging)?;
             for (place, partial) in side.places.iter().zip(merged) {
                 slots[*place] = Some(partial);
             }

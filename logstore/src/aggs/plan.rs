@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::collect::address;
 use super::partial::Merging;
-use super::request::{Agg, AggKind, MetricKind, RangeKind, Ranges, Source, SourceKind};
+use super::request::{Agg, AggKind, MetricKind, RangeKind, Ranges, Source, SourceKind, order};
 use super::show::float_text;
 use super::values::{Resolved, Type, Want, date, formats, resolve};
 use super::{View, auto, span};
@@ -108,6 +108,7 @@ fn one(agg: &Agg, scene: Scene<'_>) -> ApiResult<Plan> {
     };
     match &agg.kind {
         AggKind::Terms(terms) | AggKind::MultiTerms(terms) => {
+            order::check(&terms.order, &agg.subs)?;
             for terms in &terms.sources {
                 plan.sources.push(get(&terms.source, Want::Any)?);
             }
@@ -115,7 +116,8 @@ fn one(agg: &Agg, scene: Scene<'_>) -> ApiResult<Plan> {
         AggKind::RareTerms(terms) => plan.sources.push(get(&terms.source, Want::Any)?),
         AggKind::Missing(source) => plan.sources.push(get(source, Want::Any)?),
         AggKind::DateHistogram(histogram) => {
-            let source = as_dates(get(&histogram.source, Want::Date)?, &histogram.source);
+            order::check(&histogram.order, &agg.subs)?;
+            let source = get(&histogram.source, Want::Date)?;
             let zone = &histogram.rounding.zone;
             let read = |bounds: &Option<(Value, Value)>| {
                 dates(bounds.as_ref(), &histogram.source, &source, zone, scene.now)
@@ -127,7 +129,7 @@ fn one(agg: &Agg, scene: Scene<'_>) -> ApiResult<Plan> {
             plan.sources.push(source);
         }
         AggKind::AutoDates(histogram) => {
-            let source = as_dates(get(&histogram.source, Want::Date)?, &histogram.source);
+            let source = get(&histogram.source, Want::Date)?;
             let span = match &source.field {
                 Some(field) => span::of(field, scene.query, scene.views, scene.now)?,
                 None => None,
@@ -136,6 +138,7 @@ fn one(agg: &Agg, scene: Scene<'_>) -> ApiResult<Plan> {
             plan.sources.push(source);
         }
         AggKind::Histogram(histogram) => {
+            order::check(&histogram.order, &agg.subs)?;
             plan.extended = histogram.extended_bounds.map(finite);
             plan.hard = histogram.hard_bounds.map(finite);
             check(&plan, &agg.name)?;
@@ -159,11 +162,7 @@ fn one(agg: &Agg, scene: Scene<'_>) -> ApiResult<Plan> {
                     ),
                     SourceKind::Dates(rounding) => (Want::Date, Some(Cut::Dates(rounding.clone()))),
                 };
-                let mut resolved = get(&source.source, want)?;
-                if want == Want::Date {
-                    resolved = as_dates(resolved, &source.source);
-                }
-                plan.sources.push(resolved);
+                plan.sources.push(get(&source.source, want)?);
                 plan.cuts.push(cut);
             }
         }
@@ -300,7 +299,7 @@ fn plan_ranges(agg: &Agg, ranges: &Ranges, scene: Scene<'_>, plan: &mut Plan) ->
         let zone = ranges.source.zone.clone().unwrap_or(Zone::UTC);
         let bound = |value: &Option<Value>, open: f64| -> ApiResult<f64> {
             let Some(value) = value else { return Ok(open) };
-            if ranges.kind == RangeKind::Date {
+            if ranges.kind == RangeKind::Date || source.kind == Type::Date {
                 #[expect(clippy::cast_precision_loss, reason = "dates are far below 2^53 milliseconds")]
                 return date(value, &formats, &zone, scene.now).map(|at| at as f64);
             }

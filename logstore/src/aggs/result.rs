@@ -132,35 +132,25 @@ impl FinalBucket {
 /// The number that a path leads to from a level of aggregations.
 pub fn look(level: &[Named], path: &Path) -> Looked {
     let mut at = level;
+    let mut inside: Option<&FinalBucket> = None;
     for (name, key) in &path.steps {
         let Some(found) = at.iter().find(|named| named.name == *name) else {
             return Looked::Absent;
         };
-        at = match (&found.result, key) {
-            (Final::One(bucket), None) => &bucket.subs,
+        let bucket = match (&found.result, key) {
+            (Final::One(bucket), None) => bucket,
             (Final::Multi(multi), Some(key)) => match multi.bucket(key) {
-                Some(bucket) => &bucket.subs,
+                Some(bucket) => bucket,
                 None => return Looked::Number(f64::NAN),
             },
             _ => return Looked::Nothing,
         };
+        inside = Some(bucket);
+        at = &bucket.subs;
     }
     let (name, property) = path.target(|name| at.iter().any(|named| named.name == name));
-    // `a>_count` of a single bucket.
-    if name == "_count"
-        && let Some((last, _)) = path.steps.last()
-    {
-        let mut parent = level;
-        for (step, _) in &path.steps {
-            let Some(found) = parent.iter().find(|named| named.name == *step) else {
-                return Looked::Nothing;
-            };
-            match &found.result {
-                Final::One(bucket) if step == last => return Looked::Number(exact(bucket.count)),
-                Final::One(bucket) => parent = &bucket.subs,
-                _ => return Looked::Nothing,
-            }
-        }
+    if let ("_count", Some(bucket)) = (name, inside) {
+        return Looked::Number(exact(bucket.count));
     }
     match at
         .iter()

@@ -59,7 +59,9 @@ impl Show {
     pub fn date(&self, at: Millis) -> String {
         match self {
             Self::Date { format, zone } => format::format(at, format.as_deref(), zone),
-            _ => at.to_string(),
+            #[expect(clippy::cast_precision_loss, reason = "dates are far below 2^53 milliseconds")]
+            Self::Decimal(pattern) => pattern.write(at as f64),
+            Self::Plain | Self::Boolean => at.to_string(),
         }
     }
 

@@ -245,11 +245,15 @@ fn missing(
     now: Millis,
 ) -> ApiResult<Missing> {
     let wrong = || {
-        ApiError::argument(format!(
-            "[missing] of [{agg}] is [{}], which is no value of the field [{}]",
-            text(value),
-            source.field
-        ))
+        ApiError::new(
+            400,
+            "number_format_exception",
+            format!(
+                "For input string: \"{}\", which is [missing] of [{agg}] and no value of the field [{}]",
+                text(value),
+                source.field
+            ),
+        )
     };
     Ok(match kind {
         Type::Word => Missing::Word(text(value)),

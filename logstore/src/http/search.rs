@@ -233,7 +233,6 @@ fn from_url(request: &mut SearchRequest, params: &Params) -> ApiResult<()> {
         }
         request.stored_fields = Some(names);
     }
-    request.typed_keys = params.get("typed_keys").is_some_and(|value| value != "false");
     let filter = source_filter(params);
     if filter != SourceFilter::All || params.get("_source").is_some_and(|value| value != "false") {
         request.source = filter;
@@ -255,6 +254,7 @@ fn from_url(request: &mut SearchRequest, params: &Params) -> ApiResult<()> {
         ("seq_no_primary_term", &mut request.seq_no),
         ("explain", &mut request.explain),
         ("track_scores", &mut request.track_scores),
+        ("typed_keys", &mut request.typed_keys),
     ] {
         if params.contains_key(name) {
             *target = flag(params, name);

@@ -21,6 +21,7 @@ use crate::engine::index::Index;
 use crate::error::{ApiError, ApiResult};
 use crate::limits::Limits;
 use crate::mapping::{Field, Mapping, pattern};
+use crate::present;
 use crate::query::{Lowering, Query, check};
 
 /// How many documents matched.
@@ -59,10 +60,7 @@ pub struct Outcome {
 struct Part {
     found: Found,
     count: u64,
-    /// Of the aggregations over what the query matches.
-    matches: Option<ApiResult<Vec<aggs::Partial>>>,
-    /// Of the aggregations over everything.
-    everything: Option<ApiResult<Vec<aggs::Partial>>>,
+    aggregated: aggs::Collected,
 }
 
 /// Everything that is the same in each index of a search.
@@ -72,6 +70,7 @@ struct Run<'a> {
     now: Millis,
     keys: Vec<SortKey>,
     scores: bool,
+    aggs: aggs::Run<'a>,
     budget: Arc<Budget>,
 }
 
@@ -89,31 +88,20 @@ pub fn execute(views: &[View], request: &SearchRequest, limits: &Limits) -> ApiR
         views,
         now,
         scores,
+        aggs: aggs::Run::new(&request.aggs, &request.query, views, now, limits)?,
         budget: Arc::new(Budget::until(request.timeout.map(|time| started + time))),
         keys,
     };
-    let mut aggregating = aggs::Run::new(&request.aggs, &request.query, views, now, limits)?;
     let mut parts = Vec::with_capacity(views.len());
     for (place, view) in views.iter().enumerate() {
         // The first index is searched however little time there is: its answer has the right shape.
         if place > 0 && run.budget.is_over() {
             break;
         }
-        parts.push(
-            run.search(place, &aggregating)
-                .map_err(|error| error.on_shard(&view.0.name))?,
-        );
+        parts.push(run.search(place).map_err(|error| error.on_shard(&view.0.name))?);
     }
     let total: u64 = parts.iter().map(|part| part.count).sum();
-    for part in &mut parts {
-        aggregating.add(part.matches.take(), part.everything.take());
-    }
-    let aggregations = if request.aggs.is_empty() {
-        None
-    } else {
-        let fetch = |own: &SearchRequest, found: aggs::Hits| run.top_hits(own, found);
-        Some(aggregating.finish(&fetch, request.typed_keys)?)
-    };
+    let aggregations = run.aggregations(&mut parts)?;
     let (hits, last) = run.hits(&parts, limits)?;
     let max_score = parts
         .iter()
@@ -221,8 +209,8 @@ impl Run<'_> {
             None => None,
         };
         let top = self.top(place, mapping)?;
-        let bound = aggregating.bind(place, &lowering, searcher)?;
-        let collector = aggregating.collector(&bound);
+        let bound = self.aggs.bind(place, &lowering, searcher)?;
+        let collector = self.aggs.collector(&bound);
         let counts = request.track != Track::Off;
         let (found, counted, aggregated) = match (top, collector, hits_query) {
             (None, None, hits_query) => {
@@ -243,8 +231,10 @@ impl Run<'_> {
         Ok(Part {
             found: found.unwrap_or_default(),
             count: counted.unwrap_or_default() as u64,
-            matches: aggregated,
-            everything: aggregating.collect_global(place, &lowering, searcher)?,
+            aggregated: aggs::Collected {
+                matches: aggregated.transpose()?,
+                everything: self.aggs.collect_global(place, &lowering, searcher)?,
+            },
         })
     }
 
@@ -317,34 +307,50 @@ impl Run<'_> {
         Ok(position)
     }
 
-    /// What a `top_hits` shows of the hits that it found.
-    fn top_hits(&self, own: &SearchRequest, found: aggs::Hits) -> ApiResult<Value> {
-        let keys = own.keys();
-        let by_score = own.sort.is_empty();
-        let shows_scores = by_score || own.track_scores || keys.iter().any(|key| key.by == By::Score);
+    fn aggregations(&self, parts: &mut [Part]) -> ApiResult<Option<Map<String, Value>>> {
+        if self.request.aggs.is_empty() {
+            return Ok(None);
+        }
+        let collected = parts.iter_mut().map(|part| std::mem::take(&mut part.aggregated));
+        let fetch = |own: &SearchRequest, found: aggs::Hits| self.top_hits(own, found);
+        self.aggs
+            .finish(collected, &fetch, self.request.typed_keys)
+            .map(Some)
+    }
+
+    /// The `hits` of a `top_hits` aggregation.
+    fn top_hits(&self, request: &SearchRequest, found: aggs::Hits) -> ApiResult<Value> {
+        let by_score = request.sort.is_empty();
+        let shows_scores =
+            by_score || request.track_scores || request.sort.iter().any(|key| key.by == By::Score);
+        // Highlights and named queries look at what the search asks for.
+        let mut own = request.clone();
+        own.query = self.request.query.clone();
         let max_score = found
             .best
             .iter()
             .filter_map(|(_, hit)| hit.score)
             .reduce(f32::max);
-        let mut hits = Vec::new();
-        for (place, candidate) in found.best.iter().skip(own.from).take(own.size) {
+        let mut hits = Vec::with_capacity(request.size.min(found.best.len()));
+        for (place, candidate) in found.best.iter().skip(request.from).take(request.size) {
             let view = self
                 .views
                 .get(*place)
                 .ok_or_else(|| ApiError::internal("a hit of an index that was not searched"))?;
-            let shown = if by_score {
+            let sort = if by_score {
                 Vec::new()
             } else {
-                keys.iter()
+                request
+                    .sort
+                    .iter()
                     .zip(&candidate.values)
                     .map(|(key, value)| key.write(value))
                     .collect()
             };
-            let reading = Reading::new(view, own, self.now)?;
-            hits.push(reading.read(candidate.address, candidate.score.filter(|_| shows_scores), shown)?);
+            let score = candidate.score.filter(|_| shows_scores);
+            hits.push(Reading::new(view, &own, self.now)?.read(candidate.address, score, sort)?);
         }
-        crate::present::search::inner_hits(own, &hits, found.total, max_score.filter(|_| by_score))
+        present::search::inner_hits(request, &hits, found.total, max_score.filter(|_| shows_scores))
     }
 
     /// The hits of the page, and where the next one starts.

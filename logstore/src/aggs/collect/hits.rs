@@ -12,7 +12,8 @@ use crate::aggs::column::{Block, MISSING_ORD, Values};
 use crate::aggs::partial::{Hits, Key, Partial, TopValues};
 use crate::aggs::values::Type;
 use crate::error::{ApiError, ApiResult};
-use crate::search::top::{Candidate, SegmentTop, TopHits};
+use crate::search::sort::SortKey;
+use crate::search::top::{Candidate, SegmentTop, TopHits, compare};
 
 /// Memory of a bucket's collector, and of a hit in it, roughly.
 const COLLECTOR_BYTES: usize = 1024;
@@ -81,12 +82,17 @@ impl Best {
 
     /// For each of the parent's buckets how many documents it has, and the best.
     fn harvest(&mut self, parents: usize) -> Vec<(u64, Vec<Candidate>)> {
+        let keys: Vec<&SortKey> = self.collector.keys.iter().map(|key| &key.key).collect();
         self.tops.resize_with(parents, || None);
         self.counts.resize(parents, 0);
         self.counts
             .drain(..)
             .zip(self.tops.drain(..))
-            .map(|(count, top)| (count, top.map(|top| top.harvest().hits).unwrap_or_default()))
+            .map(|(count, top)| {
+                let mut best = top.map(|top| top.harvest().hits).unwrap_or_default();
+                best.sort_by(|a, b| compare(&keys, a, b));
+                (count, best)
+            })
             .collect()
     }
 }

@@ -64,10 +64,14 @@ impl Allowed {
             let source = &bound.plan.sources[place];
             let numbers = |matcher: &Matcher| -> ApiResult<HashSet<u64>> {
                 let Matcher::Values(list) = matcher else {
-                    return Err(ApiError::argument(format!(
-                        "Aggregation [{}] cannot support regular expression style include/exclude settings as they can only be applied to string fields. Use an array of values for include/exclude clauses",
-                        bound.agg.name
-                    )));
+                    return Err(ApiError::new(
+                        500,
+                        "aggregation_execution_exception",
+                        format!(
+                            "Aggregation [{}] cannot support regular expression style include/exclude settings as they can only be applied to string fields. Use an array of values for include/exclude clauses",
+                            bound.agg.name
+                        ),
+                    ));
                 };
                 list.iter()
                     .map(|value| match kind {

@@ -143,7 +143,10 @@ impl Finish<'_> {
                 let at = u64_to_i64(raw);
                 name = show.date(at);
                 number = kind.number(raw);
-                head.insert("key_as_string".into(), name.as_str().into());
+                // A field of numbers that are meant as dates is shown as numbers.
+                if show.text(number).is_some() {
+                    head.insert("key_as_string".into(), name.as_str().into());
+                }
                 head.insert("key".into(), json!(at));
             } else {
                 number = kind.number(raw);

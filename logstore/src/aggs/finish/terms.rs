@@ -26,30 +26,14 @@ pub struct Waiting {
 
 /// The name that `typed_keys` uses.
 pub(super) fn tag(one: One<'_>) -> String {
-    let (letter, field) = match one.plan.sources.first() {
-        Some(source) => (
-            match source.kind {
-                Type::Float => "d",
-                Type::Word | Type::Ip => "s",
-                _ => "l",
-            },
-            source.field.is_some(),
-        ),
-        None => ("s", false),
+    let letter = match one.plan.sources.first().map(|source| source.kind) {
+        Some(Type::Float) => "d",
+        Some(Type::Word | Type::Ip) | None => "s",
+        Some(_) => "l",
     };
     match one.agg.kind {
         AggKind::MultiTerms(_) => "multi_terms".to_owned(),
-        AggKind::RareTerms(_) if !field => "umrareterms".to_owned(),
         AggKind::RareTerms(_) => format!("{letter}rareterms"),
-        _ if !field
-            && one
-                .plan
-                .sources
-                .first()
-                .is_some_and(|source| source.missing.is_none()) =>
-        {
-            "umterms".to_owned()
-        }
         _ => format!("{letter}terms"),
     }
 }
@@ -121,6 +105,15 @@ impl Finish<'_> {
 
     fn most(&self, one: One<'_>, terms: &Terms, buckets: Buckets) -> ApiResult<Multi> {
         let mut others = buckets.other;
+        // A shard that cuts off by anything but the count cannot say how wrong it is; ours does not cut off, but
+        // the answer says the same.
+        let by_key = matches!(terms.order.first(), Some((By::Key, _)));
+        let by_most = matches!(terms.order.first(), Some((By::Count, true)));
+        let error = if !by_key && !by_most && buckets.map.len() >= terms.shard_size {
+            json!(-1)
+        } else {
+            json!(buckets.error)
+        };
         let mut waiting = Vec::with_capacity(buckets.map.len().min(1024));
         let below = looks_below(&terms.order);
         for (key, mut bucket) in buckets.map {
@@ -147,9 +140,7 @@ impl Finish<'_> {
         }
         waiting.sort_by(|a, b| compare(&terms.order, a, b));
         let mut multi = Multi::default();
-        multi
-            .head
-            .insert("doc_count_error_upper_bound".into(), buckets.error.into());
+        multi.head.insert("doc_count_error_upper_bound".into(), error);
         multi.head.insert("sum_other_doc_count".into(), others.into());
         for one_bucket in waiting {
             let error = terms.show_error.then_some(buckets.error);

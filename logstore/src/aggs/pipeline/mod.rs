@@ -53,6 +53,8 @@ pub enum PipelineKind {
         shift: i64,
         /// The function.
         script: Arc<Script>,
+        /// Whether a bucket without any before it gets no number.
+        skip_first: bool,
     },
     /// The difference to the bucket some places before.
     SerialDifference(usize),
@@ -148,6 +150,7 @@ impl Pipeline {
                 })?,
                 shift: options.get("shift").and_then(Value::as_i64).unwrap_or(0),
                 script: script(options)?,
+                skip_first: false,
             },
             "moving_avg" => moving::average(options)?,
             "serial_diff" => PipelineKind::SerialDifference(options.positive("lag", 1)?),
@@ -261,7 +264,7 @@ fn resolve(bucket: &FinalBucket, path: &Path, gaps: Gaps) -> ApiResult<f64> {
             ),
         ));
     };
-    if path.is("_count") || path.text.ends_with("_bucket_count") {
+    if path.text.ends_with("_count") {
         return Ok(value);
     }
     Ok(match gaps {

@@ -48,6 +48,7 @@ pub fn average(options: Options<'_>) -> ApiResult<PipelineKind> {
         window: options.positive("window", 5)?,
         shift: 0,
         script: Arc::new(script),
+        skip_first: true,
     })
 }
 

@@ -78,6 +78,7 @@ fn one(agg: &Agg, pipeline: &Pipeline, buckets: &mut Vec<FinalBucket>) -> ApiRes
             window,
             shift,
             script,
+            skip_first,
         } => {
             let values = buckets
                 .iter()
@@ -89,6 +90,10 @@ fn one(agg: &Agg, pipeline: &Pipeline, buckets: &mut Vec<FinalBucket>) -> ApiRes
             let mut index = 0_i64;
             for (bucket, value) in buckets.iter_mut().zip(values) {
                 if value.is_nan() {
+                    continue;
+                }
+                if *skip_first && index == 0 {
+                    index += 1;
                     continue;
                 }
                 let from = clamp(index.saturating_sub(window).saturating_add(*shift));

@@ -49,6 +49,8 @@ pub struct Terms {
     pub sources: Vec<TermsSource>,
     /// Buckets returned.
     pub size: usize,
+    /// Buckets that a shard of Elasticsearch would look at; here it only decides what is said about errors.
+    pub shard_size: usize,
     /// Smallest count of a bucket.
     pub min_doc_count: u64,
     /// Order of the buckets.
@@ -189,9 +191,12 @@ impl Terms {
     }
 
     fn with(options: Options<'_>, sources: Vec<TermsSource>) -> ApiResult<Self> {
+        let size = options.positive("size", 10)?;
+        let enough = (size as u64).saturating_add(size as u64 / 2).saturating_add(10);
         Ok(Self {
             sources,
-            size: options.positive("size", 10)?,
+            size,
+            shard_size: options.positive("shard_size", enough)?.max(size),
             min_doc_count: options.count("min_doc_count")?.unwrap_or(1),
             order: order::parse(options.get("order"), (By::Count, true))?,
             show_error: options.flag("show_term_doc_count_error", false),
@@ -206,10 +211,13 @@ impl RareTerms {
     pub fn parse(options: Options<'_>) -> ApiResult<Self> {
         let max_doc_count = options.count("max_doc_count")?.unwrap_or(1);
         if max_doc_count == 0 || max_doc_count > 100 {
-            return Err(ApiError::argument(format!(
-                "[max_doc_count] must be in (0, 100]. Found [{max_doc_count}] in [{}]",
-                options.name
-            )));
+            return Err(options.refuse(
+                "max_doc_count",
+                &format!(
+                    "[max_doc_count] must be in (0, 100]. Found [{max_doc_count}] in [{}]",
+                    options.name
+                ),
+            ));
         }
         Ok(Self {
             source: options.source()?,

@@ -75,10 +75,13 @@ impl Composite {
             }
         }
         if sources.is_empty() || sources.len() > MAX_SOURCES {
-            return Err(ApiError::argument(format!(
-                "Composite [sources] of [{}] must have between 1 and [{MAX_SOURCES}] sources",
-                options.name
-            )));
+            return Err(options.refuse(
+                "sources",
+                &format!(
+                    "Composite [sources] of [{}] must have between 1 and [{MAX_SOURCES}] sources",
+                    options.name
+                ),
+            ));
         }
         let after = match options.get("after") {
             None => None,
@@ -137,9 +140,10 @@ impl CompositeSource {
                     .number("interval")?
                     .filter(|interval| *interval > 0.0 && interval.is_finite())
                     .ok_or_else(|| {
-                        ApiError::argument(format!(
-                            "[interval] must be greater than 0 for [histogram] source [{name}]"
-                        ))
+                        options.refuse(
+                            "interval",
+                            &format!("[interval] must be greater than 0 for [histogram] source [{name}]"),
+                        )
                     })?,
             ),
             "date_histogram" => SourceKind::Dates(Rounding {

@@ -101,7 +101,7 @@ impl AutoDates {
             Some("month") => Unit::Month,
             Some("year") => Unit::Year,
             Some(other) => {
-                return Err(ApiError::argument(format!(
+                return Err(options.refuse("minimum_interval", &format!(
                     "minimum_interval must be one of [year, month, day, hour, minute, second], found [{other}] in [{}]",
                     options.name
                 )));
@@ -125,10 +125,13 @@ impl Histogram {
             .number("interval")?
             .filter(|interval| *interval > 0.0 && interval.is_finite())
             .ok_or_else(|| {
-                ApiError::argument(format!(
-                    "[interval] must be >0 for histogram aggregation [{}]",
-                    options.name
-                ))
+                options.refuse(
+                    "interval",
+                    &format!(
+                        "[interval] must be >0 for histogram aggregation [{}]",
+                        options.name
+                    ),
+                )
             })?;
         let bounds = |key: &str| -> ApiResult<Option<(f64, f64)>> {
             let Some((min, max)) = options.bounds(key) else {
@@ -164,16 +167,17 @@ pub fn interval(options: Options<'_>) -> ApiResult<Interval> {
     let name = options.name;
     let given = |key: &str| options.get(key).map(text);
     match (given("fixed_interval"), given("calendar_interval"), given("interval")) {
-        (Some(_), Some(_), _) | (_, Some(_), Some(_)) | (Some(_), _, Some(_)) => Err(ApiError::argument(
+        (Some(_), Some(_), _) | (_, Some(_), Some(_)) | (Some(_), _, Some(_)) => Err(options.refuse(
+            "interval",
             "Cannot use [interval] with [fixed_interval] or [calendar_interval] configuration option, nor both of those.",
         )),
         (Some(text), ..) => fixed(&text).map(Interval::Fixed).ok_or_else(|| {
-            ApiError::argument(format!(
+            options.refuse("fixed_interval", &format!(
                 "failed to parse setting [{name}.fixedInterval] with value [{text}] as a time value: unit is missing or unrecognized"
             ))
         }),
         (_, Some(text), _) => calendar(&text).map(Interval::Calendar).ok_or_else(|| {
-            ApiError::argument(format!(
+            options.refuse("calendar_interval", &format!(
                 "The supplied interval [{text}] could not be parsed as a calendar interval."
             ))
         }),
@@ -182,7 +186,7 @@ pub fn interval(options: Options<'_>) -> ApiResult<Interval> {
             .map(Interval::Calendar)
             .or_else(|| fixed(&text).map(Interval::Fixed))
             .or_else(|| text.parse().ok().filter(|v| (1..=FURTHEST).contains(v)).map(Interval::Fixed))
-            .ok_or_else(|| ApiError::argument(format!("The supplied interval [{text}] of [{name}] could not be parsed"))),
+            .ok_or_else(|| options.refuse("interval", &format!("The supplied interval [{text}] of [{name}] could not be parsed"))),
         _ => Err(ApiError::argument(format!(
             "Invalid interval specified, must be non-null and non-empty: [{name}] needs one of [fixed_interval, calendar_interval]"
         ))),

@@ -95,10 +95,13 @@ impl Metric {
             "extended_stats" => {
                 let sigma = options.number("sigma")?.unwrap_or(2.0);
                 if sigma < 0.0 {
-                    return Err(ApiError::argument(format!(
-                        "[sigma] must be greater than or equal to 0. Found [{sigma:?}] in [{}]",
-                        options.name
-                    )));
+                    return Err(options.refuse(
+                        "sigma",
+                        &format!(
+                            "[sigma] must be greater than or equal to 0. Found [{sigma:?}] in [{}]",
+                            options.name
+                        ),
+                    ));
                 }
                 MetricKind::ExtendedStats(sigma)
             }
@@ -165,20 +168,23 @@ impl Percents {
             match default {
                 Some(default) if options.get(key).is_none() => wanted = default.to_vec(),
                 _ => {
-                    return Err(ApiError::argument(format!(
-                        "[{key}] must not be an empty array in aggregation [{}]",
-                        options.name
-                    )));
+                    return Err(options.refuse(
+                        key,
+                        &format!(
+                            "[{key}] must not be an empty array in aggregation [{}]",
+                            options.name
+                        ),
+                    ));
                 }
             }
         }
         if default.is_some()
             && let Some(wrong) = wanted.iter().find(|p| !(0.0..=100.0).contains(*p))
         {
-            return Err(ApiError::argument(format!(
-                "percent must be in [0,100], got [{wrong:?}]: [{}]",
-                options.name
-            )));
+            return Err(options.refuse(
+                key,
+                &format!("percent must be in [0,100], got [{wrong:?}]: [{}]", options.name),
+            ));
         }
         wanted.sort_by(f64::total_cmp);
         let digest = options

@@ -1,6 +1,6 @@
 //! The options of one aggregation, read leniently: numbers also in quotes, one value where a list may stand.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::Source;
 use crate::date::rounding::FURTHEST;
@@ -67,20 +67,23 @@ impl<'a> Options<'a> {
             })
             .ok_or_else(|| self.invalid(key, value))?;
         u64::try_from(whole).map(Some).map_err(|_| {
-            ApiError::argument(format!(
-                "[{key}] must be greater than or equal to 0. Found [{whole}] in [{}]",
-                self.name
-            ))
+            self.refuse(
+                key,
+                &format!(
+                    "[{key}] must be greater than or equal to 0. Found [{whole}] in [{}]",
+                    self.name
+                ),
+            )
         })
     }
 
     /// A count that must not be zero.
     pub fn positive(&self, key: &str, default: u64) -> ApiResult<usize> {
         match self.count(key)? {
-            Some(0) => Err(ApiError::argument(format!(
-                "[{key}] must be greater than 0. Found [0] in [{}]",
-                self.name
-            ))),
+            Some(0) => Err(self.refuse(
+                key,
+                &format!("[{key}] must be greater than 0. Found [0] in [{}]", self.name),
+            )),
             count => Ok(usize::try_from(count.unwrap_or(default)).unwrap_or(usize::MAX)),
         }
     }
@@ -146,12 +149,35 @@ impl<'a> Options<'a> {
 
     /// The error of a value that cannot be read.
     pub fn invalid(&self, key: &str, value: &Value) -> ApiError {
-        ApiError::parsing(format!(
-            "[{}] failed to parse field [{key}] of [{}]: [{}]",
-            self.type_name,
-            self.name,
-            text(value)
-        ))
+        self.refuse(
+            key,
+            &format!("[{key}] of [{}] cannot be [{}]", self.name, text(value)),
+        )
+    }
+
+    /// The error of an option that cannot be accepted, as Elasticsearch's parser wraps it.
+    pub fn refuse(&self, key: &str, reason: &str) -> ApiError {
+        ApiError::new(
+            400,
+            "x_content_parse_exception",
+            format!("[{}] failed to parse field [{key}]: {reason}", self.type_name),
+        )
+        .with(
+            "caused_by",
+            json!({"type": "illegal_argument_exception", "reason": reason}),
+        )
+    }
+
+    /// Refuses options that the aggregation does not have, which are mostly misspelt ones.
+    pub fn check(&self, known: &[&str]) -> ApiResult<()> {
+        match self.map.keys().find(|key| !known.contains(&key.as_str())) {
+            None => Ok(()),
+            Some(key) => Err(ApiError::new(
+                400,
+                "x_content_parse_exception",
+                format!("[{}] unknown field [{key}] in [{}]", self.type_name, self.name),
+            )),
+        }
     }
 }
 

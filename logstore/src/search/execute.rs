@@ -180,7 +180,7 @@ impl Run<'_> {
             || self.keys.iter().any(|key| key.by == By::Score)
     }
 
-    fn search(&self, place: usize, aggregating: &aggs::Run<'_>) -> ApiResult<Part> {
+    fn search(&self, place: usize) -> ApiResult<Part> {
         let request = self.request;
         let (index, mapping, searcher) = &self.views[place];
         let lowering = Lowering::new(&index.name, mapping, self.now);

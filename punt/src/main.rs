@@ -42,6 +42,8 @@ enum Command {
     Run(cmd::run::Arguments),
     /// Checks a configuration file and reports all of its faults.
     Check(cmd::check::Arguments),
+    /// Runs the tests that stand in a configuration file: what should become of which input.
+    Test(cmd::test::Arguments),
     /// Has a running punt read its configuration again, and says what changed.
     Reload(cmd::reload::Arguments),
     /// Shows the counters of a running punt.
@@ -84,6 +86,7 @@ fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Run(arguments) => cmd::run::run(&arguments),
         Command::Check(arguments) => cmd::check::run(&arguments),
+        Command::Test(arguments) => cmd::test::run(&arguments),
         Command::Reload(arguments) => cmd::reload::run(&arguments),
         Command::Stats(arguments) => cmd::stats::run(&arguments),
         Command::Tail(arguments) => cmd::tail::run(arguments),

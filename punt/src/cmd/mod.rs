@@ -11,6 +11,8 @@ pub(crate) mod stats;
 mod table;
 pub(crate) mod tail;
 mod terminal;
+pub(crate) mod test;
 pub(crate) mod top;
+mod trial;
 
 pub(crate) use terminal::{complain, failed, say};

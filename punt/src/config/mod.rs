@@ -11,6 +11,7 @@ mod index;
 mod route;
 mod sink;
 mod source;
+mod test;
 mod transform;
 mod variable;
 mod when;
@@ -31,6 +32,7 @@ pub(crate) use source::{
     ClientIndex, FileConfig, FileFormat, HttpAuth, HttpConfig, HttpFormat, HttpIds, JournaldConfig,
     MultilineConfig, ReadFrom, SourceConfig, SpoolConfig, StdinConfig, SyslogConfig, TlsConfig, WhenLimited,
 };
+pub(crate) use test::{InputConfig, OutputConfig, TestConfig};
 pub(crate) use transform::{
     Format, GeoStyle, OnFailure, ParseConfig, Scalar, Secret, TransformConfig, Unit, UnpackConfig, VrlConfig,
 };
@@ -48,6 +50,8 @@ pub(crate) struct Config {
     pub(crate) actions: Vec<(String, ActionConfig)>,
     pub(crate) routes: Vec<(String, RouteConfig)>,
     pub(crate) sinks: Vec<(String, SinkConfig)>,
+    /// What `punt test` runs.
+    pub(crate) tests: Vec<TestConfig>,
     /// All of it as it was read, to see what a reload changes.
     pub(crate) table: toml::Table,
     /// What was remarked when it was converted from the original Punt's.

@@ -116,6 +116,7 @@ impl Stage {
                 self.sync(&mut pending)?;
             }
         }
+        self.alerts.finish();
         self.sync(&mut pending)?;
         Ok(None)
     }

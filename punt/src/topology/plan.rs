@@ -59,9 +59,11 @@ pub(super) struct TransformStage {
 impl Topology {
     /// Makes everything ready for `config`. An error leaves all as it was.
     pub(super) async fn plan(&mut self, config: &Config) -> anyhow::Result<Plan> {
-        let mut plan = Plan::default();
-        plan.steps = self.steps(config)?;
-        plan.alerts = self.alerts(config)?;
+        let mut plan = Plan {
+            steps: self.steps(config)?,
+            alerts: self.alerts(config)?,
+            ..Plan::default()
+        };
         // Sources first: their sockets are up whatever becomes of the rest.
         for (name, source) in &config.sources {
             if self.sources.contains_key(name) && self.is_same(config, "sources", name) {
@@ -179,7 +181,7 @@ fn step(name: &str, config: &TransformConfig, data: &Path, meter: Arc<Meter>) ->
 }
 
 /// The chain of these transforms, whose names were checked with the configuration. `None`: there are none.
-pub(super) fn chain(steps: &[Arc<Step>], names: &[String]) -> Option<Chain> {
+pub(crate) fn chain(steps: &[Arc<Step>], names: &[String]) -> Option<Chain> {
     let chain: Vec<_> = names
         .iter()
         .filter_map(|name| steps.iter().find(|step| step.name == *name).cloned())

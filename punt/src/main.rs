@@ -42,6 +42,10 @@ enum Command {
     Run(cmd::run::Arguments),
     /// Checks a configuration file and reports all of its faults.
     Check(cmd::check::Arguments),
+    /// Sends dead letters again, and keeps those that are refused again.
+    Replay(cmd::replay::Arguments),
+    /// Runs the tests that stand in a configuration file: what should become of which input.
+    Test(cmd::test::Arguments),
     /// Has a running punt read its configuration again, and says what changed.
     Reload(cmd::reload::Arguments),
     /// Shows the counters of a running punt.
@@ -78,12 +82,16 @@ const EXAMPLE: &str = r#"A configuration that is enough to start with:
   url = "http://127.0.0.1:9200"
   index = "guildwatch-%Y.%m.%d"
 
+Sinks are of type elasticsearch, file, http, loki or stdout. Dead letters are sent again by `punt replay`.
+
 Exit codes: 0 ok, 1 failed, 2 wrong usage, 78 faulty configuration."#;
 
 fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Run(arguments) => cmd::run::run(&arguments),
         Command::Check(arguments) => cmd::check::run(&arguments),
+        Command::Replay(arguments) => cmd::replay::run(&arguments),
+        Command::Test(arguments) => cmd::test::run(&arguments),
         Command::Reload(arguments) => cmd::reload::run(&arguments),
         Command::Stats(arguments) => cmd::stats::run(&arguments),
         Command::Tail(arguments) => cmd::tail::run(arguments),

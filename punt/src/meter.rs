@@ -88,9 +88,11 @@ pub(crate) enum Count {
     DroppedNoRoute,
     /// Lost: the buffer was full (`when_full = "drop_newest"`).
     DroppedBufferFull,
+    /// Lost: the buffer was full, and made room for newer events (`when_full = "drop_oldest"`).
+    DroppedOldest,
     /// Lost: the buffer was full or unwritable until the end of the grace period.
     DroppedAtStop,
-    /// Lost: the buffer's disk returned something else than was written. Places, not events.
+    /// Lost: the buffer's disk returned something else than was written. Events; places, when that is found at start.
     DroppedCorrupt,
     /// Lost: the engine refused it and the dead-letter file is full.
     DroppedDeadLetterFull,
@@ -136,6 +138,7 @@ const DROPPED: &[(Count, &str)] = &[
     (Count::DroppedUnsent, "unsent"),
     (Count::DroppedNoRoute, "no_route"),
     (Count::DroppedBufferFull, "buffer_full"),
+    (Count::DroppedOldest, "buffer_full_oldest"),
     (Count::DroppedAtStop, "stopped"),
     (Count::DroppedCorrupt, "buffer_corrupt"),
     (Count::DroppedDeadLetterFull, "dead_letter_full"),

@@ -1,12 +1,12 @@
 //! `_bulk`: one request, one verdict per item.
 
 use bytes::Bytes;
-use reqwest::Method;
+use hyper::Method;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::connection::NDJSON;
 use crate::error::cause;
+use crate::transport::NDJSON;
 use crate::{Elastic, Error};
 
 /// What became of one item.
@@ -63,8 +63,18 @@ struct Outcome {
 
 impl Elastic {
     /// Sends a bulk body (action and document lines) of `items` items and judges each of them, in their order.
-    pub async fn bulk(&self, body: Bytes, items: usize) -> Result<Vec<Verdict>, Error> {
-        let answer = self.send(Method::POST, "_bulk", NDJSON, Some(body)).await?;
+    /// With `pipeline`, the engine's ingest pipeline of that name sees them first.
+    pub async fn bulk(
+        &self,
+        body: Bytes,
+        items: usize,
+        pipeline: Option<&str>,
+    ) -> Result<Vec<Verdict>, Error> {
+        let path = match pipeline {
+            Some(pipeline) => format!("_bulk?pipeline={pipeline}"),
+            None => "_bulk".to_owned(),
+        };
+        let answer = self.send(Method::POST, &path, NDJSON, Some(body)).await?;
         let unreadable = |reason: String| Error::Unreadable {
             operation: "POST /_bulk".to_owned(),
             reason,
@@ -114,6 +124,9 @@ impl Item {
             200..=299 => Verdict::Stored,
             409 if create => Verdict::Duplicate,
             408 | 429 | 500.. => Verdict::Retry(rejection("")),
+            // The index is closed to writes for now, such as by the flood-stage watermark (before Elasticsearch 8,
+            // which says 429): it opens again, and nothing is wrong with the document.
+            403 if rejection("").kind == "cluster_block_exception" => Verdict::Retry(rejection("")),
             _ => Verdict::Rejected(rejection("")),
         }
     }
@@ -159,6 +172,15 @@ mod tests {
             ),
             Verdict::Rejected(rejection(400, "mapper_parsing_exception", "failed: not a number"))
         );
+    }
+
+    #[test]
+    fn an_index_that_is_closed_to_writes_for_now_is_waited_for() {
+        let blocked =
+            r#"{"create":{"status":403,"error":{"type":"cluster_block_exception","reason":"blocked"}}}"#;
+        assert!(matches!(verdict(blocked), Verdict::Retry(_)));
+        let denied = r#"{"create":{"status":403,"error":{"type":"security_exception","reason":"no"}}}"#;
+        assert!(matches!(verdict(denied), Verdict::Rejected(_)));
     }
 
     #[test]

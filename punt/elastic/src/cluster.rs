@@ -1,8 +1,7 @@
-//! What is asked of an engine as a whole: who it is, how it is, and its index templates.
+//! What is asked of an engine as a whole: who it is, how it is.
 
-use reqwest::Method;
+use hyper::Method;
 use serde::Deserialize;
-use serde_json::Value;
 
 use crate::{Elastic, Error};
 
@@ -55,13 +54,5 @@ impl Elastic {
     /// How the engine is.
     pub async fn health(&self) -> Result<Health, Error> {
         self.json(Method::GET, "_cluster/health", None).await
-    }
-
-    /// Installs or replaces the composable index template `name`.
-    pub async fn put_index_template(&self, name: &str, template: &Value) -> Result<(), Error> {
-        let path = format!("_index_template/{name}");
-        self.json::<Value>(Method::PUT, &path, Some(template))
-            .await
-            .map(drop)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reqwest::StatusCode;
+use hyper::StatusCode;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -10,7 +10,7 @@ use serde_json::Value;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The configured address is none.
-    #[error("{url:?} is not an http address of an Elasticsearch engine: {reason}")]
+    #[error("{url:?} cannot be used as an address: {reason}")]
     Address {
         /// What was given.
         url: String,
@@ -18,7 +18,7 @@ pub enum Error {
         reason: String,
     },
     /// No answer: refused, reset, timed out.
-    #[error("no answer from the engine to {operation}: {reason}")]
+    #[error("no answer to {operation}: {reason}")]
     Unreachable {
         /// Method and path.
         operation: String,
@@ -28,7 +28,7 @@ pub enum Error {
         timed_out: bool,
     },
     /// The engine answered with an error.
-    #[error("the engine answered {operation} with {status} {kind}: {reason}")]
+    #[error("{operation} was answered with {status}{}{kind}: {reason}", if kind.is_empty() { "" } else { " " })]
     Refused {
         /// Method and path.
         operation: String,
@@ -42,7 +42,7 @@ pub enum Error {
         retry_after: Option<Duration>,
     },
     /// The engine answered, and not in the shape of its API.
-    #[error("the answer of the engine to {operation} cannot be read: {reason}")]
+    #[error("the answer to {operation} cannot be read: {reason}")]
     Unreadable {
         /// Method and path.
         operation: String,
@@ -99,6 +99,11 @@ impl Error {
         matches!(self, Self::Unreachable { timed_out: true, .. })
     }
 
+    /// Whether the server does not know us, or does not let us (401, 403): the configuration is wrong, there or here.
+    pub fn denied(&self) -> bool {
+        matches!(self.status(), Some(401 | 403))
+    }
+
     /// The HTTP status, where there was one.
     pub fn status(&self) -> Option<u16> {
         match self {
@@ -107,20 +112,16 @@ impl Error {
         }
     }
 
-    pub(crate) fn unreachable(operation: &str, error: &reqwest::Error) -> Self {
-        let mut reason: &dyn std::error::Error = error;
+    /// A request that got no whole answer, for a reason that is not its own time limit.
+    pub(crate) fn unreachable(operation: &str, error: &(dyn std::error::Error + 'static)) -> Self {
+        let mut reason = error;
         while let Some(source) = reason.source() {
             reason = source;
         }
-        let reason = if error.is_timeout() {
-            "it took longer than the time limit of a request".to_owned()
-        } else {
-            reason.to_string()
-        };
         Self::Unreachable {
             operation: operation.to_owned(),
-            reason,
-            timed_out: error.is_timeout() && !error.is_connect(),
+            reason: reason.to_string(),
+            timed_out: false,
         }
     }
 
@@ -193,7 +194,7 @@ mod tests {
         let text = refused(400, ours).to_string();
         assert_eq!(
             text,
-            "the engine answered POST /_bulk with 400 illegal_argument_exception: bad line 3"
+            "POST /_bulk was answered with 400 illegal_argument_exception: bad line 3"
         );
     }
 }

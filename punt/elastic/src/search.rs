@@ -1,6 +1,6 @@
 //! `_search`, `_count` and `_refresh`.
 
-use reqwest::Method;
+use hyper::Method;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 

@@ -72,6 +72,14 @@ pub(crate) fn decode(bytes: &[u8], at: usize) -> Decoded {
     }
 }
 
+/// The next place from `from` on where a whole frame stands: what a damaged length would pass over.
+pub(crate) fn next_whole(bytes: &[u8], from: usize) -> Option<usize> {
+    let marks = memchr::memmem::find_iter(bytes.get(from..)?, &MARK);
+    marks
+        .map(|at| from + at)
+        .find(|at| matches!(decode(bytes, *at), Decoded::Frame { .. }))
+}
+
 fn corrupt(rest: &[u8]) -> Decoded {
     let skip = rest.get(1..).and_then(|after| memchr::memmem::find(after, &MARK));
     Decoded::Corrupt {

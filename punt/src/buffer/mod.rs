@@ -1,4 +1,7 @@
-//! The durable buffer in front of a sink: a log of frames on disk, written by one thread and read by one sink.
+//! The buffer in front of a sink, on disk or in memory (see [`memory`]), behind one face: the routing stage has a
+//! [`Writer`] or a [`memory::Writer`], the sink a [`Drain`].
+//!
+//! On disk it is a log of frames, written by one thread and read by one sink:
 //!
 //! ```text
 //! DATA/buffer/<sink>/0000000001.seg    frames, back to back (see `frame`)
@@ -14,7 +17,9 @@
 //! - The segments never take more than `max_bytes`; [`Writer::append`] says [`Full`] instead, and the caller
 //!   decides whether to wait or to drop and count.
 
+mod drain;
 mod frame;
+pub(crate) mod memory;
 mod payloads;
 mod position;
 mod reader;
@@ -30,6 +35,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use tokio::sync::{Notify, watch};
 
+pub(crate) use drain::Drain;
 pub(crate) use frame::encode;
 pub(crate) use payloads::Payloads;
 pub(crate) use position::Position;
@@ -50,8 +56,10 @@ pub(crate) struct Gauge {
     pub(crate) max_bytes: AtomicU64,
     /// When the oldest event that is not acknowledged was written (milliseconds since 1970); 0 when unknown.
     pub(crate) oldest_ms: AtomicU64,
-    /// Rung when a segment was deleted.
+    /// Rung when there is more room.
     pub(crate) space: Notify,
+    /// Rung to ask the sink to drop the oldest events.
+    pub(crate) shed: Notify,
 }
 
 /// How far the writer has come.
@@ -101,9 +109,8 @@ pub(crate) fn open(folder: &Path, max_bytes: u64) -> io::Result<Opened> {
     let gauge = Arc::new(Gauge {
         events: AtomicU64::new(census.events),
         bytes: AtomicU64::new(census.file_bytes),
-        max_bytes: AtomicU64::new(max_bytes),
         oldest_ms: AtomicU64::new(census.oldest_ms),
-        space: Notify::new(),
+        ..Gauge::new(max_bytes)
     });
     let segment_bytes = SEGMENT_BYTES.min(max_bytes / 8).max(1);
     let (writer, written) = Writer::create(folder, next, segment_bytes, Arc::clone(&gauge), &census)?;
@@ -120,6 +127,18 @@ pub(crate) fn open(folder: &Path, max_bytes: u64) -> io::Result<Opened> {
 // === impl Gauge ===
 
 impl Gauge {
+    /// That of an empty buffer.
+    pub(crate) fn new(max_bytes: u64) -> Self {
+        Self {
+            events: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+            max_bytes: AtomicU64::new(max_bytes),
+            oldest_ms: AtomicU64::new(0),
+            space: Notify::new(),
+            shed: Notify::new(),
+        }
+    }
+
     pub(crate) fn lag_ms(&self) -> u64 {
         let oldest = self.oldest_ms.load(Relaxed);
         if oldest == 0 || self.events.load(Relaxed) == 0 {

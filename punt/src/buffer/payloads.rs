@@ -14,6 +14,11 @@ pub(crate) struct Payloads {
 // === impl Payloads ===
 
 impl Payloads {
+    /// The payloads at these ranges of a block, in order.
+    pub(crate) fn new(block: Bytes, ranges: Vec<Range<usize>>) -> Self {
+        Self { block, ranges }
+    }
+
     /// The payloads at `ranges`, which are in order; what stands between them is closed up.
     pub(super) fn close_up(mut block: Vec<u8>, mut ranges: Vec<Range<usize>>) -> Self {
         let mut end = 0;
@@ -31,6 +36,19 @@ impl Payloads {
 
     pub(crate) fn len(&self) -> usize {
         self.ranges.len()
+    }
+
+    /// How many of the first payloads are within these bounds.
+    pub(super) fn fitting(&self, events: usize, bytes: usize) -> usize {
+        let mut left = bytes;
+        let within = |range: &&Range<usize>| match left.checked_sub(range.len()) {
+            Some(rest) => {
+                left = rest;
+                true
+            }
+            None => false,
+        };
+        self.ranges.iter().take(events).take_while(within).count()
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -1,6 +1,6 @@
 //! The reading end of a buffer.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::frame::{Decoded, decode};
+use super::frame::{Decoded, decode, next_whole};
 use super::{Gauge, Payloads, Position, Written, WrittenReceiver, position, segment};
 
 /// How long an acknowledgement may stay in memory only.
@@ -40,6 +40,10 @@ pub(crate) struct Reader {
     spare: Vec<Vec<u8>>,
     /// Bytes of an event, as the last read found it: no more is read than the limit of events will use.
     typical: usize,
+    /// Events that were read or dropped, with those that were there at the start.
+    passed: u64,
+    /// Events that are known to be gone and were not told yet.
+    lost: u64,
 }
 
 /// How much to read at once.
@@ -58,8 +62,6 @@ pub(crate) struct Read {
     pub(crate) end: Position,
     /// When the first one was written.
     pub(crate) oldest_ms: u64,
-    /// Places that were corrupt and passed over.
-    pub(crate) corrupt: u64,
 }
 
 // === impl Reader ===
@@ -77,6 +79,8 @@ impl Reader {
             written,
             spare: Vec::new(),
             typical: TYPICAL,
+            passed: 0,
+            lost: 0,
         }
     }
 
@@ -103,18 +107,80 @@ impl Reader {
             if self.at.offset < end
                 && let Some(read) = self.read_segment(end, limit)?
             {
+                self.passed += read.payloads.len() as u64;
                 return Ok(Some(read));
             }
             if self.at.segment >= written.position.segment {
+                // All that was written is read: what is missing was corrupt.
+                self.lose(written.events.saturating_sub(self.passed));
                 return Ok(None);
             }
-            self.file = None;
-            let later = segment::list(&self.folder)?;
-            let next = later.into_iter().find(|number| *number > self.at.segment);
-            self.at = Position {
-                segment: next.unwrap_or(written.position.segment),
-                offset: 0,
+            self.next_segment(written)?;
+        }
+    }
+
+    /// Events that were found to be gone since this was last asked.
+    pub(crate) fn take_lost(&mut self) -> u64 {
+        std::mem::take(&mut self.lost)
+    }
+
+    /// Drops the oldest events that were not read yet, a segment's worth at least, to make room for new ones; gives
+    /// how many. What was read and is not acknowledged is on its way and stays. Nothing can be dropped of the
+    /// segment that is written to; the writer begins another one when the buffer is full.
+    pub(crate) fn shed(&mut self) -> io::Result<u64> {
+        let written = *self.written.borrow();
+        let before = self.gauge.bytes.load(Relaxed);
+        let mut dropped = 0;
+        while self.at.segment < written.position.segment && self.gauge.bytes.load(Relaxed) == before {
+            let old = self.at;
+            let path = segment::path(&self.folder, old.segment);
+            let rest = match segment::census(&path, old.offset, false) {
+                Ok(rest) => rest,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    self.next_segment(written)?;
+                    continue;
+                }
+                Err(error) => return Err(error),
             };
+            dropped += rest.events;
+            self.passed += rest.events;
+            self.gauge.events.fetch_sub(rest.events, Relaxed);
+            self.next_segment(written)?;
+            if self.acknowledged == old {
+                // Nothing is on its way.
+                self.acknowledged = self.at;
+                self.persist()?;
+            } else if old.offset == 0 {
+                // Nothing of it was ever read: the file can go before those in front of it.
+                std::fs::remove_file(&path)?;
+                self.gauge.bytes.fetch_sub(rest.file_bytes, Relaxed);
+            } else {
+                // What is on its way stands before that place.
+                OpenOptions::new().write(true).open(&path)?.set_len(old.offset)?;
+                let freed = rest.file_bytes.saturating_sub(old.offset);
+                self.gauge.bytes.fetch_sub(freed, Relaxed);
+            }
+        }
+        self.gauge.space.notify_waiters();
+        Ok(dropped)
+    }
+
+    fn next_segment(&mut self, written: Written) -> io::Result<()> {
+        self.file = None;
+        let later = segment::list(&self.folder)?;
+        let next = later.into_iter().find(|number| *number > self.at.segment);
+        self.at = Position {
+            segment: next.unwrap_or(written.position.segment),
+            offset: 0,
+        };
+        Ok(())
+    }
+
+    fn lose(&mut self, events: u64) {
+        if events > 0 {
+            self.passed += events;
+            self.lost += events;
+            self.gauge.events.fetch_sub(events, Relaxed);
         }
     }
 
@@ -191,8 +257,7 @@ impl Reader {
         loop {
             bytes.resize(want, 0);
             file.read_exact_at(&mut bytes, self.at.offset)?;
-            let (ranges, consumed, oldest_ms, corrupt, needed) =
-                scan(&bytes, limit.events, want == available);
+            let (ranges, consumed, oldest_ms, needed) = scan(&bytes, limit.events, want == available);
             if ranges.is_empty() && consumed == 0 {
                 // One frame larger than the limit: it is read alone.
                 want = needed.max(want + 1).min(available);
@@ -206,16 +271,15 @@ impl Reader {
                 payloads: Payloads::close_up(bytes, ranges),
                 end: self.at,
                 oldest_ms,
-                corrupt,
             }));
         }
     }
 }
 
-/// The whole frames in `bytes`: their payloads, how many bytes they take, the first one's time, corrupt places,
-/// and how many bytes the first one needs if it is not whole. `all`: no more bytes will ever follow these.
-fn scan(bytes: &[u8], events: usize, all: bool) -> (Vec<Range<usize>>, usize, u64, u64, usize) {
-    let (mut ranges, mut at, mut oldest_ms, mut corrupt) = (Vec::new(), 0, 0, 0);
+/// The whole frames in `bytes`: their payloads, how many bytes they take, the first one's time, and how many bytes
+/// the first one needs if it is not whole. What is corrupt is passed over. `all`: no more bytes will ever follow.
+fn scan(bytes: &[u8], events: usize, all: bool) -> (Vec<Range<usize>>, usize, u64, usize) {
+    let (mut ranges, mut at, mut oldest_ms) = (Vec::new(), 0, 0);
     while ranges.len() < events && at < bytes.len() {
         match decode(bytes, at) {
             Decoded::Frame { written_ms, payload } => {
@@ -225,22 +289,18 @@ fn scan(bytes: &[u8], events: usize, all: bool) -> (Vec<Range<usize>>, usize, u6
                 at = payload.end;
                 ranges.push(payload);
             }
-            Decoded::Corrupt { skip: Some(skip) } => {
-                corrupt += 1;
-                at += skip;
-            }
-            Decoded::Short { needed } if !all => return (ranges, at, oldest_ms, corrupt, needed),
+            Decoded::Corrupt { skip: Some(skip) } => at += skip,
+            Decoded::Short { needed } if !all => return (ranges, at, oldest_ms, needed),
             Decoded::Corrupt { skip: None } if !all => {
                 // Stop short of the end, where a mark may be cut in two.
-                corrupt += 1;
                 at = bytes.len().saturating_sub(3).max(at + 1);
                 break;
             }
+            // A damaged length looks like a frame that is not whole.
             Decoded::Short { .. } | Decoded::Corrupt { skip: None } => {
-                corrupt += 1;
-                at = bytes.len();
+                at = next_whole(bytes, at + 1).unwrap_or(bytes.len());
             }
         }
     }
-    (ranges, at, oldest_ms, corrupt, 0)
+    (ranges, at, oldest_ms, 0)
 }

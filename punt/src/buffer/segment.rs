@@ -4,7 +4,7 @@ use std::fs::OpenOptions;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use super::frame::{Decoded, decode};
+use super::frame::{Decoded, decode, next_whole};
 
 const EXTENSION: &str = "seg";
 const CHUNK: usize = 256 << 10;
@@ -50,6 +50,7 @@ pub(super) fn census(path: &Path, from: u64, last: bool) -> io::Result<Census> {
     let mut bytes = Vec::new();
     let (mut at, mut base) = (0, from);
     loop {
+        let mut damaged = false;
         let needed = match decode(&bytes, at) {
             Decoded::Frame { written_ms, payload } => {
                 census.events += 1;
@@ -66,13 +67,23 @@ pub(super) fn census(path: &Path, from: u64, last: bool) -> io::Result<Census> {
                 at += skip;
                 continue;
             }
-            Decoded::Corrupt { skip: None } => bytes.len() - at + CHUNK,
+            Decoded::Corrupt { skip: None } => {
+                damaged = true;
+                bytes.len() - at + CHUNK
+            }
         };
         bytes.drain(..at);
         base += at as u64;
         at = 0;
         let want = needed.saturating_sub(bytes.len()).max(CHUNK) as u64;
         if (&mut file).take(want).read_to_end(&mut bytes)? == 0 {
+            // The end. A damaged length looks like a frame that is not whole; then there are others behind it.
+            if let Some(next) = next_whole(&bytes, 1) {
+                census.corrupt += 1;
+                at = next;
+                continue;
+            }
+            census.corrupt += u64::from(damaged && last && !bytes.is_empty());
             break;
         }
     }

@@ -120,6 +120,75 @@ fn a_record_larger_than_a_read_is_read_alone() {
     assert_eq!(drain(&mut opened.reader), ["a", &big, "b"]);
 }
 
+#[test]
+fn a_damaged_length_costs_one_record_wherever_it_stands() {
+    for damaged in 0..3 {
+        let folder = tempfile::tempdir().unwrap();
+        let mut opened = reopen(folder.path());
+        for payload in ["one", "two", "three"] {
+            opened.writer.append(&frame(payload.as_bytes()), 1).unwrap();
+        }
+        drop(opened);
+        let path = last_written_segment(folder.path());
+        let mut bytes = std::fs::read(&path).unwrap();
+        let at = [0, frame(b"one").len(), frame(b"one").len() + frame(b"two").len()][damaged];
+        bytes[at + 5] ^= 0x80;
+        std::fs::write(&path, bytes).unwrap();
+        let mut opened = reopen(folder.path());
+        let mut left = vec!["one", "two", "three"];
+        left.remove(damaged);
+        assert_eq!(drain(&mut opened.reader), left);
+    }
+}
+
+#[test]
+fn a_record_that_is_damaged_while_it_waits_is_counted_and_does_not_stay_in_the_count() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut opened = reopen(folder.path());
+    for payload in ["one", "two", "three"] {
+        opened.writer.append(&frame(payload.as_bytes()), 1).unwrap();
+    }
+    let path = last_written_segment(folder.path());
+    let mut bytes = std::fs::read(&path).unwrap();
+    let at = frame(b"one").len() + frame::HEADER + 1;
+    bytes[at] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    assert_eq!(drain(&mut opened.reader), ["one", "three"]);
+    assert_eq!(opened.reader.take_lost(), 1);
+    assert_eq!(opened.gauge.events.load(Relaxed), 2);
+}
+
+#[test]
+fn a_full_buffer_drops_its_oldest_and_keeps_what_is_on_its_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut opened = open(folder.path(), 8000).unwrap();
+    let payload = |number: usize| format!("{number:04}{}", "x".repeat(80));
+    let (mut appended, mut dropped) = (0, 0);
+    let mut on_its_way = None;
+    for number in 0..1000 {
+        let one = frame(payload(number).as_bytes());
+        while opened.writer.append(&one, 1).is_err() {
+            let shed = opened.reader.shed().unwrap();
+            assert!(shed > 0);
+            dropped += shed;
+        }
+        appended += 1;
+        if number == 10 {
+            on_its_way = opened.reader.read(LIMIT).unwrap();
+        }
+    }
+    assert!(opened.gauge.bytes.load(Relaxed) <= 8000);
+    let first = on_its_way.unwrap();
+    assert_eq!(first.payloads.payload(0), payload(0).as_bytes());
+    let taken = first.payloads.len() as u64;
+    let rest = drain(&mut opened.reader);
+    assert_eq!(taken + dropped + rest.len() as u64, appended);
+    assert_eq!(rest.last().unwrap(), &payload(999));
+    assert!(rest.is_sorted());
+    opened.reader.acknowledge(first.end, taken).unwrap();
+    assert_eq!(opened.gauge.events.load(Relaxed), rest.len() as u64);
+}
+
 #[derive(Debug, Clone)]
 enum Step {
     Append(usize),
@@ -195,5 +264,56 @@ proptest! {
         }
         let rest: Vec<String> = model.iter().skip(read_ahead).cloned().collect();
         prop_assert_eq!(drain(&mut opened.reader), rest);
+    }
+
+    #[test]
+    fn a_flipped_byte_costs_one_record_at_most(
+        sizes in prop::collection::vec(0_usize..300, 1..40),
+        at in any::<prop::sample::Index>(),
+        bit in 0_u8..8,
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut opened = reopen(folder.path());
+        let payloads: Vec<String> =
+            sizes.iter().enumerate().map(|(number, size)| format!("{number}:{}", "z".repeat(*size))).collect();
+        for payload in &payloads {
+            opened.writer.append(&frame(payload.as_bytes()), 1).unwrap();
+        }
+        drop(opened);
+        let path = last_written_segment(folder.path());
+        let mut bytes = std::fs::read(&path).unwrap();
+        let at = at.index(bytes.len());
+        bytes[at] ^= 1 << bit;
+        std::fs::write(&path, bytes).unwrap();
+        let mut opened = reopen(folder.path());
+        let left = drain(&mut opened.reader);
+        prop_assert_eq!(left.len() as u64, opened.restored);
+        let missing: Vec<&String> = payloads.iter().filter(|payload| !left.contains(payload)).collect();
+        prop_assert_eq!(missing.len(), 1, "{:?}", missing);
+        prop_assert_eq!(left.len(), payloads.len() - 1);
+    }
+
+    #[test]
+    fn whatever_stands_in_a_segment_the_buffer_opens_and_goes_on(
+        parts in prop::collection::vec(
+            prop_oneof![
+                prop::collection::vec(any::<u8>(), 0..60),
+                Just(frame(b"whole")),
+                Just(frame(b"cut")[..23].to_vec()),
+                Just(vec![0_u8; 40]),
+            ],
+            0..20,
+        ),
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(segment::path(folder.path(), 1), parts.concat()).unwrap();
+        std::fs::write(segment::path(folder.path(), 2), parts.concat()).unwrap();
+        let mut opened = reopen(folder.path());
+        opened.writer.append(&frame(b"after"), 1).unwrap();
+        let found = drain(&mut opened.reader);
+        prop_assert_eq!(found.last().map(String::as_str), Some("after"));
+        prop_assert_eq!(opened.restored + 1, found.len() as u64);
+        let whole = parts.iter().filter(|part| **part == frame(b"whole")).count();
+        prop_assert!(found.iter().filter(|payload| *payload == "whole").count() <= 2 * whole);
     }
 }

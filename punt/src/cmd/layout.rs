@@ -54,7 +54,7 @@ impl Layout {
 }
 
 /// The value of a field, whether its dots are flat or nested; one of them may be missing.
-fn value<'e>(event: &'e Map<String, Value>, name: &str) -> Option<&'e Value> {
+pub(super) fn value<'e>(event: &'e Map<String, Value>, name: &str) -> Option<&'e Value> {
     if let Some(value) = event.get(name) {
         return Some(value);
     }

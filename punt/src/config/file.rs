@@ -13,7 +13,8 @@ use toml::de::{DeTable, DeValue};
 use super::fault::{Fault, Faults, with_suggestion};
 use super::variable;
 use super::{
-    ActionConfig, AlertConfig, Config, ProcessConfig, RouteConfig, SinkConfig, SourceConfig, TransformConfig,
+    ActionConfig, AlertConfig, Config, ProcessConfig, RouteConfig, SinkConfig, SourceConfig, TestConfig,
+    TransformConfig,
 };
 use crate::{legacy, transform};
 
@@ -80,9 +81,8 @@ fn parse(text: &str) -> Result<Config, BTreeSet<Fault>> {
     let alerts = collect.named::<AlertConfig>(&mut top, "alerts", AlertConfig::faults);
     let actions = collect.named::<ActionConfig>(&mut top, "actions", ActionConfig::faults);
     let routes = collect.named::<RouteConfig>(&mut top, "routes", |_| Vec::new());
-    let sinks = collect.named::<SinkConfig>(&mut top, "sinks", |sink| match sink {
-        SinkConfig::Elasticsearch(sink) => sink.faults(),
-    });
+    let sinks = collect.named::<SinkConfig>(&mut top, "sinks", SinkConfig::faults);
+    let tests = collect.tests(&mut top, &sources, &sinks);
     let process: Option<ProcessConfig> = collect.table("", Spanned::new(whole, DeValue::Table(top)));
     if sources.is_empty() && collect.faults.is_empty() {
         collect.fault(None, "there is no source: add a [sources.NAME] table".to_owned());
@@ -158,6 +158,7 @@ fn parse(text: &str) -> Result<Config, BTreeSet<Fault>> {
                 .into_iter()
                 .map(|(name, _, config)| (name, config))
                 .collect(),
+            tests,
             table: as_read,
             converted: None,
         }),
@@ -222,6 +223,36 @@ impl Collect<'_> {
                     Some(span),
                     format!("{section}.{name}: {key}: {}", error.message()),
                 ),
+            }
+        }
+        found
+    }
+
+    /// The tables `[[tests]]`, in the order of the file.
+    fn tests(
+        &mut self,
+        top: &mut DeTable<'_>,
+        sources: &[(String, Range<usize>, SourceConfig)],
+        sinks: &[(String, Range<usize>, SinkConfig)],
+    ) -> Vec<TestConfig> {
+        let Some(tests) = top.remove("tests") else {
+            return Vec::new();
+        };
+        let span = tests.span();
+        let DeValue::Array(tests) = tests.into_inner() else {
+            self.fault(Some(span), "tests is not a list of [[tests]] tables".to_owned());
+            return Vec::new();
+        };
+        let sources: Vec<&str> = sources.iter().map(|(name, _, _)| name.as_str()).collect();
+        let sinks: Vec<&str> = sinks.iter().map(|(name, _, _)| name.as_str()).collect();
+        let mut found = Vec::new();
+        for (number, value) in tests.into_iter().enumerate() {
+            let (span, place) = (value.span(), format!("tests[{number}]"));
+            if let Some(test) = self.table::<TestConfig>(&place, value) {
+                for fault in test.faults(&sources, &sinks) {
+                    self.fault(Some(span.clone()), format!("{place}: {fault}"));
+                }
+                found.push(test);
             }
         }
         found

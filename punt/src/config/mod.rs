@@ -11,6 +11,7 @@ mod index;
 mod route;
 mod sink;
 mod source;
+mod test;
 mod transform;
 mod variable;
 mod when;
@@ -26,11 +27,16 @@ pub(crate) use alert::{ActionConfig, AlertConfig, SendingConfig};
 pub(crate) use file::load;
 pub(crate) use index::IndexPattern;
 pub(crate) use route::RouteConfig;
-pub(crate) use sink::{ElasticsearchConfig, Fsync, Operation, SinkConfig, WhenFull};
+pub(crate) use sink::{
+    BufferKind, Concurrency, DeliveryConfig, ElasticsearchConfig, Encoding, FileSinkConfig, Fsync,
+    HttpEncoding, HttpSinkConfig, LokiConfig, LokiLine, Operation, Retention, RetentionBy, SinkConfig,
+    TargetConfig, WhenFull,
+};
 pub(crate) use source::{
     ClientIndex, FileConfig, FileFormat, HttpAuth, HttpConfig, HttpFormat, HttpIds, JournaldConfig,
     MultilineConfig, ReadFrom, SourceConfig, SpoolConfig, StdinConfig, SyslogConfig, TlsConfig, WhenLimited,
 };
+pub(crate) use test::{InputConfig, OutputConfig, TestConfig};
 pub(crate) use transform::{
     Format, GeoStyle, OnFailure, ParseConfig, Scalar, Secret, TransformConfig, Unit, UnpackConfig, VrlConfig,
 };
@@ -48,6 +54,8 @@ pub(crate) struct Config {
     pub(crate) actions: Vec<(String, ActionConfig)>,
     pub(crate) routes: Vec<(String, RouteConfig)>,
     pub(crate) sinks: Vec<(String, SinkConfig)>,
+    /// What `punt test` runs.
+    pub(crate) tests: Vec<TestConfig>,
     /// All of it as it was read, to see what a reload changes.
     pub(crate) table: toml::Table,
     /// What was remarked when it was converted from the original Punt's.

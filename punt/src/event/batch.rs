@@ -130,6 +130,11 @@ impl Acknowledge {
         Self { sequence, to }
     }
 
+    /// Whether this one says all that `older` says.
+    pub(crate) fn speaks_for(&self, older: &Self) -> bool {
+        self.to.same_channel(&older.to) && self.sequence >= older.sequence
+    }
+
     /// Says that the batch is durable.
     pub(crate) fn durable(self) {
         self.to.send_if_modified(|durable| {

@@ -243,9 +243,8 @@ impl Converter {
             ("bulk_size", "batch_events", 1),
             ("commit_interval", "batch_timeout_ms", 1000),
         ] {
-            match keys.number(old, report) {
-                Some(value @ 1..) => drop(sink.insert(new.to_owned(), (value.saturating_mul(factor)).into())),
-                Some(_) | None => {}
+            if let Some(value @ 1..) = keys.number(old, report) {
+                sink.insert(new.to_owned(), value.saturating_mul(factor).into());
             }
         }
         if keys.take("buffer_size").is_some() {

@@ -2,8 +2,9 @@
 
 mod matching;
 mod outlet;
+mod settle;
 mod stage;
 
 pub(crate) use matching::Routes;
-pub(crate) use outlet::{Flushed, Outlet, Patience};
+pub(crate) use outlet::{Flushed, Outlet, Patience, Store};
 pub(crate) use stage::{Handover, Pending, Stage};

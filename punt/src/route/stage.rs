@@ -2,15 +2,20 @@
 //! tells the sources once they are durable.
 //!
 //! One write and one sync serve many batches. It ends when every source has dropped its end of the queue.
+//!
+//! A full buffer that blocks holds the sources: that is back-pressure. It does not hold what the other sinks have
+//! already been given: their buffers are written before anybody waits, and they go on delivering.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use tokio::runtime::Handle;
+use tokio::sync::Notify;
 use tokio::sync::mpsc::Receiver;
 use tokio::time::timeout;
 
+use super::settle::Settle;
 use super::{Flushed, Outlet, Patience, Routes};
 use crate::alert::Rules;
 use crate::buffer::now_ms;
@@ -42,6 +47,8 @@ pub(crate) struct Stage {
     pub(crate) patience: Patience,
     /// What the stage before this one had not finished.
     pub(crate) pending: Pending,
+    /// Rung when a buffer in memory has delivered events.
+    pub(crate) delivered: Arc<Notify>,
 }
 
 /// What a stage gives to the one that takes over.
@@ -56,6 +63,8 @@ pub(crate) struct Handover {
 pub(crate) struct Pending {
     acknowledge: Vec<Acknowledge>,
     since: Instant,
+    /// What is synced, and waits for buffers in memory.
+    settle: Settle,
     /// Something was given up. An acknowledgement speaks for all batches before it, so none may follow.
     gap: bool,
 }
@@ -82,14 +91,16 @@ impl Stage {
                 true => IDLE,
                 false => SYNC_EVERY.saturating_sub(pending.since.elapsed()),
             };
-            let handover = &self.patience.handover;
+            let (handover, delivered) = (&self.patience.handover, &self.delivered);
             let received = runtime.block_on(async {
                 tokio::select! {
                     biased;
                     () = handover.cancelled() => None,
+                    () = delivered.notified(), if !pending.settle.is_empty() => None,
                     received = timeout(left, self.queue.recv()) => Some(received),
                 }
             });
+            pending.settle.settle();
             let batch = match received {
                 None => continue,
                 Some(Ok(batch)) => batch,
@@ -108,7 +119,9 @@ impl Stage {
                 Fsync::Always => true,
                 Fsync::Interval => pending.since.elapsed() >= SYNC_EVERY,
                 Fsync::Never => {
-                    pending.acknowledge.drain(..).for_each(Acknowledge::durable);
+                    pending
+                        .settle
+                        .push(std::mem::take(&mut pending.acknowledge), &self.outlets);
                     false
                 }
             };
@@ -116,7 +129,19 @@ impl Stage {
                 self.sync(&mut pending)?;
             }
         }
+        self.alerts.finish();
         self.sync(&mut pending)?;
+        // Closes the buffers: sinks send what is there. Sources still wait to hear of what was in memory.
+        self.outlets.clear();
+        while !pending.settle.is_empty() && !self.patience.abandon.is_cancelled() {
+            runtime.block_on(async {
+                tokio::select! {
+                    () = self.delivered.notified() => {}
+                    () = self.patience.abandon.cancelled() => {}
+                }
+            });
+            pending.settle.settle();
+        }
         Ok(None)
     }
 
@@ -149,8 +174,9 @@ impl Stage {
         pending.acknowledge.append(&mut acknowledge);
     }
 
-    /// Writes what was added.
+    /// Writes what was added: first where there is room, then where that has to be waited for.
     fn flush(&mut self, runtime: &Handle) -> Flushed {
+        self.outlets.iter_mut().for_each(Outlet::flush_some);
         let mut flushed = Flushed::Done;
         for outlet in &mut self.outlets {
             flushed = match (flushed, outlet.flush(runtime, &self.patience)) {
@@ -173,17 +199,18 @@ impl Stage {
             if let Some(now) = alerting {
                 self.alerts.observe(event.document, now);
             }
-            let (outlets, patience) = (&mut self.outlets, &self.patience);
+            let (outlets, mut full) = (&mut self.outlets, false);
             let matched = self.routes.route(event, |sinks, event| {
                 for (number, outlet) in outlets.iter_mut().enumerate() {
                     if sinks & 1 << number != 0 {
                         outlet.add(event, now_ms);
-                        if outlet.is_full() {
-                            lost |= outlet.flush(runtime, patience) == Flushed::Lost;
-                        }
+                        full |= outlet.is_full();
                     }
                 }
             });
+            if full {
+                lost |= self.flush(runtime) == Flushed::Lost;
+            }
             if !matched {
                 self.meter.add(Count::DroppedNoRoute, 1);
             } else if watched {
@@ -200,7 +227,9 @@ impl Stage {
         for outlet in &mut self.outlets {
             outlet.sync().context("syncing a buffer")?;
         }
-        pending.acknowledge.drain(..).for_each(Acknowledge::durable);
+        pending
+            .settle
+            .push(std::mem::take(&mut pending.acknowledge), &self.outlets);
         Ok(())
     }
 }
@@ -212,6 +241,7 @@ impl Default for Pending {
         Self {
             acknowledge: Vec::new(),
             since: Instant::now(),
+            settle: Settle::default(),
             gap: false,
         }
     }

@@ -12,6 +12,7 @@ mod net;
 mod pipe;
 mod poll;
 mod rate;
+mod sample;
 mod spool;
 mod start;
 mod stdin;
@@ -19,5 +20,6 @@ mod syslog;
 
 pub(crate) use intake::Intake;
 pub(crate) use rate::Rate;
+pub(crate) use sample::sample;
 pub(crate) use start::{Task, start};
 pub(crate) use syslog::level;

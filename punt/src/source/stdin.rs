@@ -77,6 +77,14 @@ fn push(handover: &mut Handover<()>, config: &StdinConfig, ids: &Ids, line: &Lin
     }
 }
 
+/// Adds the event that this line would be.
+pub(super) fn sample(batch: &mut Batch, meter: &Meter, config: &StdinConfig, line: &Line<'_>) {
+    match config.format {
+        FileFormat::Json => json::push(batch, meter, line, "sample", "stdin", false),
+        FileFormat::Plain => plain(batch, meter, config, line, "sample"),
+    }
+}
+
 fn plain(batch: &mut Batch, meter: &Meter, config: &StdinConfig, line: &Line<'_>, id: &str) {
     if line.bytes.trim_ascii().is_empty() && line.cut == 0 {
         return;

@@ -16,11 +16,14 @@ use crate::alert::{self, Action, Rule, Rules};
 use crate::config::Config;
 use crate::meter::Meter;
 
+/// What an action does until it is stopped.
+type Task = Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>>;
+
 /// Alerts that are ready to watch.
 pub(super) struct NewAlerts {
     pub(super) rules: Rules,
     pub(super) live: LiveAlerts,
-    tasks: Vec<(String, Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>>)>,
+    tasks: Vec<(String, Task)>,
 }
 
 /// Alerts that watch.
@@ -61,7 +64,7 @@ impl Topology {
                     Action::new(name, action, &url, &config.alerts, meter, notices)
                 })
                 .map_err(|fault| anyhow!("starting the action {name:?}: {fault}"))?;
-            let run: Pin<Box<dyn Future<Output = _> + Send>> = Box::pin(action.run(stop.clone()));
+            let run: Task = Box::pin(action.run(stop.clone()));
             tasks.push((name.clone(), run));
             queues.insert(name, queue);
         }
@@ -72,7 +75,7 @@ impl Topology {
         let rules = Rules::new(rules.collect());
         if !rules.is_empty() {
             let tick = alert::tick(rules.downgrade(), stop.clone());
-            let run = Box::pin(async move {
+            let run: Task = Box::pin(async move {
                 tick.await;
                 Ok(())
             });

@@ -9,7 +9,7 @@ use anyhow::{Context as _, bail};
 use lifecycle::{CancellationToken, Sockets};
 use punt_control::{Kind, Reload};
 use tokio::runtime::Handle;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tracing::{error, info, warn};
 
 use super::alerts::LiveAlerts;
@@ -58,6 +58,8 @@ pub(crate) struct Topology {
     process: ProcessConfig,
     router: Arc<Meter>,
     stage: LiveStage,
+    /// Rung when a buffer in memory has delivered events.
+    pub(super) delivered: Arc<Notify>,
     abandon: CancellationToken,
     pub(super) running: Running,
 }
@@ -125,6 +127,7 @@ impl Topology {
                 handover: CancellationToken::new(),
                 baton,
             },
+            delivered: Arc::new(Notify::new()),
             running: Running::new(lock, abandon.clone()),
             abandon,
         };
@@ -350,6 +353,7 @@ impl Topology {
                 handover: token.clone(),
             },
             pending: handover.pending,
+            delivered: Arc::clone(&self.delivered),
         };
         let (give, baton) = oneshot::channel();
         let runtime = Handle::current();

@@ -20,3 +20,4 @@ mod running;
 mod sink;
 
 pub(crate) use live::{Report, Topology};
+pub(crate) use plan::chain;

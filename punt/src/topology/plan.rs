@@ -59,9 +59,11 @@ pub(super) struct TransformStage {
 impl Topology {
     /// Makes everything ready for `config`. An error leaves all as it was.
     pub(super) async fn plan(&mut self, config: &Config) -> anyhow::Result<Plan> {
-        let mut plan = Plan::default();
-        plan.steps = self.steps(config)?;
-        plan.alerts = self.alerts(config)?;
+        let mut plan = Plan {
+            steps: self.steps(config)?,
+            alerts: self.alerts(config)?,
+            ..Plan::default()
+        };
         // Sources first: their sockets are up whatever becomes of the rest.
         for (name, source) in &config.sources {
             if self.sources.contains_key(name) && self.is_same(config, "sources", name) {
@@ -114,13 +116,14 @@ impl Topology {
             });
         }
         for (name, sink) in &config.sinks {
-            let live = self.sinks.contains_key(name);
-            if live && self.is_same(config, "sinks", name) {
+            let live = self.sinks.get(name);
+            if live.is_some() && self.is_same(config, "sinks", name) {
                 continue;
             }
             let context = || format!("starting the sink {name:?}");
             let prepared = sink::prepare(name, sink, &self.data).with_context(context)?;
-            if live {
+            if let Some(live) = live {
+                prepared.check(live).with_context(context)?;
                 plan.changed_sinks.push((name.clone(), prepared));
                 continue;
             }
@@ -128,7 +131,7 @@ impl Topology {
             if let Some(draining) = self.draining.remove(name) {
                 draining.end().await;
             }
-            let fresh = prepared.open(&self.data).with_context(context)?;
+            let fresh = prepared.open(&self.data, &self.delivered).with_context(context)?;
             plan.fresh_sinks.push(fresh);
         }
         plan.removed_sources = missing(self.sources.keys(), &config.sources);
@@ -179,7 +182,7 @@ fn step(name: &str, config: &TransformConfig, data: &Path, meter: Arc<Meter>) ->
 }
 
 /// The chain of these transforms, whose names were checked with the configuration. `None`: there are none.
-pub(super) fn chain(steps: &[Arc<Step>], names: &[String]) -> Option<Chain> {
+pub(crate) fn chain(steps: &[Arc<Step>], names: &[String]) -> Option<Chain> {
     let chain: Vec<_> = names
         .iter()
         .filter_map(|name| steps.iter().find(|step| step.name == *name).cloned())

@@ -1,36 +1,37 @@
 //! Building the sinks: one function a kind. Whatever can fail, fails before anything is exchanged.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use punt_control::Kind;
-use punt_elastic::Elastic;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::running::{Running, Work};
-use crate::buffer::{self, Gauge, Opened};
-use crate::config::{ElasticsearchConfig, Fsync, SinkConfig};
+use crate::buffer::{self, Drain, Gauge};
+use crate::config::{BufferKind, Fsync, IndexPattern, Operation, SinkConfig};
 use crate::meter::{Count, Meter};
-use crate::route::Outlet;
-use crate::sink::elasticsearch::{Baton, Begun, DeadLetter, Delivery, Sender};
+use crate::route::{Outlet, Store};
+use crate::sink::{Baton, Begun, DeadLetter, Delivery, Pace, Sender, Target};
 
 /// A sink that is ready to start, without its buffer.
 pub(super) struct Prepared {
     name: String,
-    config: ElasticsearchConfig,
-    engine: Elastic,
+    config: SinkConfig,
+    target: Target,
     dead_letter: DeadLetter,
 }
 
 /// A new sink with its buffer.
 pub(super) struct Fresh {
     pub(super) prepared: Prepared,
-    opened: Opened,
+    store: Store,
+    reader: Drain,
+    gauge: Arc<Gauge>,
     pub(super) meter: Arc<Meter>,
 }
 
@@ -38,6 +39,7 @@ pub(super) struct Fresh {
 pub(super) struct LiveSink {
     pub(super) meter: Arc<Meter>,
     gauge: Arc<Gauge>,
+    kind: BufferKind,
     /// Cancelled when it is to end: because another takes over, or because it has drained.
     pub(super) asked: CancellationToken,
     handover: CancellationToken,
@@ -46,29 +48,28 @@ pub(super) struct LiveSink {
 
 /// Checks the settings and opens what the sink needs beside its buffer.
 pub(super) fn prepare(name: &str, config: &SinkConfig, data: &Path) -> anyhow::Result<Prepared> {
-    match config {
-        SinkConfig::Elasticsearch(config) => prepare_elasticsearch(name, config, data),
-    }
-}
-
-fn prepare_elasticsearch(name: &str, config: &ElasticsearchConfig, data: &Path) -> anyhow::Result<Prepared> {
-    let path = data.join("dead-letter").join(format!("{name}.ndjson"));
-    let dead_letter = DeadLetter::open(&path, config.dead_letter_max_bytes)
-        .with_context(|| format!("opening the dead-letter file {}", path.display()))?;
-    let engine = Elastic::new(&config.url)?.with_timeout(Duration::from_millis(config.request_timeout_ms));
+    let (max, rotate) = (
+        config.delivery.dead_letter_max_bytes,
+        config.delivery.dead_letter_rotate_bytes,
+    );
+    let folder = data.join("dead-letter");
+    let dead_letter = DeadLetter::open(&folder, name, max, rotate)
+        .with_context(|| format!("creating {}", folder.display()))?;
     Ok(Prepared {
         name: name.to_owned(),
         config: config.clone(),
-        engine,
+        target: Target::new(name, config)?,
         dead_letter,
     })
 }
 
-/// The strictest of the sinks' settings: the routing stage speaks for all of them.
+/// The strictest settings of the buffers on disk: the routing stage speaks for all of them.
 pub(super) fn strictest_fsync(sinks: &[(String, SinkConfig)]) -> Fsync {
     let settings = sinks
         .iter()
-        .map(|(_, SinkConfig::Elasticsearch(sink))| sink.buffer.fsync);
+        .map(|(_, sink)| &sink.delivery.buffer)
+        .filter(|buffer| buffer.kind == BufferKind::Disk)
+        .map(|buffer| buffer.fsync);
     settings.fold(Fsync::Never, |strictest, next| match (strictest, next) {
         (Fsync::Always, _) | (_, Fsync::Always) => Fsync::Always,
         (Fsync::Interval, _) | (_, Fsync::Interval) => Fsync::Interval,
@@ -79,11 +80,41 @@ pub(super) fn strictest_fsync(sinks: &[(String, SinkConfig)]) -> Fsync {
 // === impl Prepared ===
 
 impl Prepared {
-    /// Opens the sink's buffer, with what is in it.
-    pub(super) fn open(self, data: &Path) -> anyhow::Result<Fresh> {
+    /// Whether the sink can take the place of `live`.
+    pub(super) fn check(&self, live: &LiveSink) -> anyhow::Result<()> {
+        ensure!(
+            live.kind == self.config.delivery.buffer.kind,
+            "buffer.type cannot change while punt runs; restart punt to change it, or give the sink another name"
+        );
+        Ok(())
+    }
+
+    /// Opens the sink's buffer, with what is in it. `delivered` is rung when one in memory has delivered events.
+    pub(super) fn open(self, data: &Path, delivered: &Arc<Notify>) -> anyhow::Result<Fresh> {
+        match self.config.delivery.buffer.kind {
+            BufferKind::Disk => self.open_disk(data),
+            BufferKind::Memory => Ok(self.open_memory(delivered)),
+        }
+    }
+
+    fn open_memory(self, delivered: &Arc<Notify>) -> Fresh {
+        let gauge = Arc::new(Gauge::new(self.config.delivery.buffer.max_bytes()));
+        let meter = Meter::new(Kind::Sink, &self.name, Some(Arc::clone(&gauge)));
+        let (writer, reader) =
+            buffer::memory::open(Arc::clone(&gauge), Arc::clone(&meter), Arc::clone(delivered));
+        Fresh {
+            prepared: self,
+            store: Store::Memory(writer),
+            reader: Drain::Memory(reader),
+            gauge,
+            meter,
+        }
+    }
+
+    fn open_disk(self, data: &Path) -> anyhow::Result<Fresh> {
         let name = &self.name;
         let folder = data.join("buffer").join(name);
-        let opened = buffer::open(&folder, self.config.buffer.max_bytes)
+        let opened = buffer::open(&folder, self.config.delivery.buffer.max_bytes())
             .with_context(|| format!("opening the buffer {}", folder.display()))?;
         let meter = Meter::new(Kind::Sink, name, Some(Arc::clone(&opened.gauge)));
         meter.add(Count::Restored, opened.restored);
@@ -104,7 +135,9 @@ impl Prepared {
         );
         Ok(Fresh {
             prepared: self,
-            opened,
+            store: Store::Disk(opened.writer),
+            reader: Drain::Disk(opened.reader),
+            gauge: opened.gauge,
             meter,
         })
     }
@@ -123,31 +156,40 @@ impl Prepared {
             asked,
             handover,
             baton,
+            kind: _,
         } = live;
         asked.cancel();
         handover.cancel();
         let baton = baton.await.ok()?;
-        gauge.max_bytes.store(self.config.buffer.max_bytes, Relaxed);
-        let config = &self.config;
-        outlet.change(config.buffer.when_full, config.index.clone(), config.op);
+        let settings = &self.config.delivery.buffer;
+        gauge.max_bytes.store(settings.max_bytes(), Relaxed);
+        let (index, operation) = self.action();
+        outlet.change(settings.when_full, index, operation);
         Some(self.start(baton, meter, gauge, running))
+    }
+
+    fn action(&self) -> (Option<IndexPattern>, Operation) {
+        Target::action(&self.config)
     }
 
     fn start(self, baton: Baton, meter: Arc<Meter>, gauge: Arc<Gauge>, running: &mut Running) -> LiveSink {
         let handover = CancellationToken::new();
         let (give, taken) = oneshot::channel();
-        let retry_max = Duration::from_millis(self.config.retry_max_ms);
+        let settings = self.config.delivery;
+        let kind = settings.buffer.kind;
+        let retry_max = Duration::from_millis(settings.retry_max_ms);
+        let pace = Pace::new(&settings);
+        let delivery = Delivery::new(
+            &self.name,
+            self.target,
+            Arc::clone(&meter),
+            pace,
+            retry_max,
+            self.dead_letter,
+        );
         let sender = Sender {
-            config: self.config,
-            delivery: Arc::new(Delivery {
-                sink: self.name.clone(),
-                engine: self.engine,
-                meter: Arc::clone(&meter),
-                retry_max,
-                dead_letter: Mutex::new(self.dead_letter),
-                trouble: Mutex::new(None),
-                said_rejected: Mutex::new(None),
-            }),
+            config: settings,
+            delivery: Arc::new(delivery),
             reader: baton.reader,
             gauge: Arc::clone(&gauge),
             begun: baton.begun,
@@ -164,6 +206,7 @@ impl Prepared {
         LiveSink {
             meter,
             gauge,
+            kind,
             asked,
             handover,
             baton: taken,
@@ -176,26 +219,24 @@ impl Prepared {
 impl Fresh {
     /// Starts the sink, and gives the way into it.
     pub(super) fn start(self, running: &mut Running) -> (LiveSink, Outlet) {
-        let Self {
-            prepared,
-            opened,
-            meter,
-        } = self;
-        let config = &prepared.config;
+        let (index, operation) = self.prepared.action();
         let outlet = Outlet::new(
-            &prepared.name,
-            opened.writer,
-            Arc::clone(&opened.gauge),
-            Arc::clone(&meter),
-            config.buffer.when_full,
-            config.index.clone(),
-            config.op,
+            &self.prepared.name,
+            self.store,
+            Arc::clone(&self.gauge),
+            Arc::clone(&self.meter),
+            self.prepared.config.delivery.buffer.when_full,
+            index,
+            operation,
         );
         let baton = Baton {
-            reader: opened.reader,
+            reader: self.reader,
             begun: Begun::default(),
         };
-        (prepared.start(baton, meter, opened.gauge, running), outlet)
+        (
+            self.prepared.start(baton, self.meter, self.gauge, running),
+            outlet,
+        )
     }
 }
 

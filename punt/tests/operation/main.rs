@@ -1,5 +1,7 @@
 //! Operating the real `punt`: reloads, stops, its commands, and the original Punt's configuration and protocol.
 
+mod commands;
+mod legacy;
 mod reload;
 
 #[path = "../shipping/engine.rs"]

@@ -163,6 +163,12 @@ impl Engine {
                 .insert(path.rsplit('/').next()?.to_owned(), template);
             return Some((200, json!({"acknowledged": true})));
         }
+        if (method, path) == ("GET", "/") {
+            return Some((
+                200,
+                json!({"name": "e", "cluster_name": "e", "version": {"number": "8.15.0"}}),
+            ));
+        }
         assert_eq!((method, path), ("POST", "/_bulk"));
         let fault = *self.fault.lock().unwrap_or_else(PoisonError::into_inner);
         self.stored().faulty += u64::from(fault != Fault::None);

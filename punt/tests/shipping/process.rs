@@ -71,10 +71,26 @@ impl Site {
         )
     }
 
+    /// Starts a punt with these variables in its environment.
+    pub(crate) fn start_env(&self, variables: &[(&str, String)]) -> Punt {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_punt"));
+        command.envs(variables.iter().map(|(name, value)| (name, value)));
+        self.spawn(&mut command)
+    }
+
+    /// Starts a punt with another configuration file, and says where its control socket will be.
+    pub(crate) fn start_config(&self, file: &str, socket: &str) -> Punt {
+        self.spawn_config(&mut Command::new(env!("CARGO_BIN_EXE_punt")), file, socket)
+    }
+
     fn spawn(&self, command: &mut Command) -> Punt {
+        self.spawn_config(command, "punt.toml", "data/punt.sock")
+    }
+
+    fn spawn_config(&self, command: &mut Command, file: &str, socket: &str) -> Punt {
         let mut child = command
             .args(["run", "--config"])
-            .arg(self.path("punt.toml"))
+            .arg(self.path(file))
             .env("RUST_LOG", "info")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -92,7 +108,7 @@ impl Site {
         let punt = Punt {
             child,
             log,
-            socket: self.path("data/punt.sock"),
+            socket: self.path(socket),
         };
         punt.wait_for_log("punt started");
         punt
@@ -159,6 +175,10 @@ impl Punt {
         until(&format!("{kind} {name} is {value}"), || {
             (self.counter(kind, name) == value).then_some(())
         });
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// With nothing in flight, every stage accounts for what came to it.

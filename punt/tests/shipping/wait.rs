@@ -7,10 +7,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Waits until the condition holds; fails with `what` if it never does.
 pub(crate) fn until<T>(what: &str, condition: impl FnMut() -> Option<T>) -> T {
-    match try_until(condition) {
-        Some(value) => value,
-        None => panic!("waited in vain until {what}"),
-    }
+    let found = try_until(condition);
+    assert!(found.is_some(), "waited in vain until {what}");
+    found.expect("it was looked at")
 }
 
 /// Waits until the condition holds; none if it never does.

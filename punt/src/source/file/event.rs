@@ -1,5 +1,7 @@
 //! Lines of a file into events.
 
+use std::path::Path;
+
 use jiff::Timestamp;
 
 use super::mark::Mark;
@@ -23,7 +25,7 @@ pub(super) fn push(
     if config.format == FileFormat::Json {
         return json::push(batch, meter, line, &id, "file", torn);
     }
-    plain(batch, meter, config, mark, line, &id);
+    plain(batch, meter, config, &mark.path, line, &id);
 }
 
 /// Adds the event of several lines, and gives the offset behind it.
@@ -40,11 +42,20 @@ pub(super) fn push_lines(
         // A line that came after the timeout is found to belong here when a later run reads this again.
         lines => format!("file/{}/{}+{lines}", mark.generation, line.offset),
     };
-    plain(batch, meter, config, mark, &line, &id);
+    plain(batch, meter, config, &mark.path, &line, &id);
     line.end
 }
 
-fn plain(batch: &mut Batch, meter: &Meter, config: &FileConfig, mark: &Mark, line: &Line<'_>, id: &str) {
+/// Adds the event that this line would be in a file of the source's first path.
+pub(in crate::source) fn sample(batch: &mut Batch, meter: &Meter, config: &FileConfig, line: &Line<'_>) {
+    let path = config.paths.first().map_or("sample", String::as_str);
+    match config.format {
+        FileFormat::Json => json::push(batch, meter, line, "sample", "file", false),
+        FileFormat::Plain => plain(batch, meter, config, Path::new(path), line, "sample"),
+    }
+}
+
+fn plain(batch: &mut Batch, meter: &Meter, config: &FileConfig, path: &Path, line: &Line<'_>, id: &str) {
     if line.bytes.trim_ascii().is_empty() && line.cut == 0 {
         return;
     }
@@ -69,7 +80,7 @@ fn plain(batch: &mut Batch, meter: &Meter, config: &FileConfig, mark: &Mark, lin
             if !config.fields.contains_key("event.dataset") {
                 document.text("event.dataset", "file");
             }
-            document.text("log.file.path", &mark.path.to_string_lossy());
+            document.text("log.file.path", &path.to_string_lossy());
             document.number("log.offset", line.offset);
             if line.cut > 0 {
                 document.text("labels.truncated", "true");

@@ -15,4 +15,5 @@ mod multiline;
 mod paths;
 mod reader;
 
+pub(super) use event::sample;
 pub(super) use follower::run;

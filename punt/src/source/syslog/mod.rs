@@ -12,4 +12,5 @@ mod stream;
 mod unix;
 
 pub(crate) use encode::level;
+pub(super) use encode::{Encoder, Tally};
 pub(super) use start::start;

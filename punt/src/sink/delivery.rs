@@ -4,12 +4,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use punt_elastic::{Elastic, Error, Rejection, Retry, Verdict};
+use punt_elastic::{Rejection, Retry, Verdict};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::backoff::Backoff;
 use super::dead_letter::DeadLetter;
+use super::failure::Failure;
+use super::pace::Pace;
+use super::target::Target;
 use crate::buffer::Payloads;
 use crate::meter::{Count, Meter};
 
@@ -19,24 +22,48 @@ const SMALL: usize = 200;
 /// How often rejected events are spoken of.
 const SAY_REJECTED_EVERY: Duration = Duration::from_secs(10);
 
+/// The longest pause that the other side can ask for (`Retry-After`).
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(300);
+
 /// What all deliveries of a sink share.
 #[derive(Debug)]
 pub(crate) struct Delivery {
-    pub(crate) sink: String,
-    pub(crate) engine: Elastic,
-    pub(crate) meter: Arc<Meter>,
-    pub(crate) retry_max: Duration,
-    pub(crate) dead_letter: Mutex<DeadLetter>,
-    /// The reason why the engine takes nothing at the moment: said once when it begins and once when it ends.
-    pub(crate) trouble: Mutex<Option<String>>,
+    sink: String,
+    pub(super) target: Target,
+    pub(super) meter: Arc<Meter>,
+    pub(super) pace: Pace,
+    retry_max: Duration,
+    dead_letter: Mutex<DeadLetter>,
+    /// The reason why the other side takes nothing at the moment: said once when it begins and once when it ends.
+    trouble: Mutex<Option<String>>,
     /// When a rejection was last spoken of.
-    pub(crate) said_rejected: Mutex<Option<Instant>>,
+    said_rejected: Mutex<Option<Instant>>,
 }
 
 // === impl Delivery ===
 
 impl Delivery {
-    /// Delivers the pieces. When it returns, each item of them is in the engine, in the dead-letter file, or
+    pub(crate) fn new(
+        sink: &str,
+        target: Target,
+        meter: Arc<Meter>,
+        pace: Pace,
+        retry_max: Duration,
+        dead_letter: DeadLetter,
+    ) -> Self {
+        Self {
+            sink: sink.to_owned(),
+            target,
+            meter,
+            pace,
+            retry_max,
+            dead_letter: Mutex::new(dead_letter),
+            trouble: Mutex::default(),
+            said_rejected: Mutex::default(),
+        }
+    }
+
+    /// Delivers the pieces. When it returns, each item of them is with the other side, in the dead-letter file, or
     /// counted, or it is in one of the pieces that it gives back because of `handover`: those are for the sender
     /// that takes over. It can be dropped at any time: what was not acknowledged is still in the buffer.
     pub(crate) async fn deliver(
@@ -56,9 +83,10 @@ impl Delivery {
             }
             self.meter.add(Count::Requests, 1);
             self.meter.add(Count::Sent, piece.len() as u64);
+            let begun = Instant::now();
             let answer = tokio::select! {
-                answer = self.engine.bulk(piece.joined(), piece.len()) => answer,
-                // Whether it arrived is not known; sent again, it is stored once.
+                answer = self.target.send(&piece) => answer,
+                // Whether it arrived is not known; sent again, it is stored once where ids count.
                 () = handover.cancelled() => {
                     self.meter.add(Count::Retried, piece.len() as u64);
                     pieces.push(piece);
@@ -69,6 +97,7 @@ impl Delivery {
                 Ok(verdicts) => {
                     self.end_trouble();
                     let again = self.judge(piece, verdicts, handover).await;
+                    self.pace.observe(begun.elapsed(), !again.is_empty());
                     if again.is_empty() {
                         backoff = Backoff::new(self.retry_max);
                     } else {
@@ -77,20 +106,21 @@ impl Delivery {
                         pause_unless(handover, backoff.pause()).await;
                     }
                 }
-                Err(error) => {
+                Err(failure) => {
                     self.meter.add(Count::FailedRequests, 1);
-                    if error.retry() == Retry::Smaller {
-                        self.halve(piece, &error, &mut pieces, handover).await;
+                    self.pace.observe(begun.elapsed(), failure.is_overload());
+                    if failure.retry == Retry::Smaller {
+                        self.halve(piece, &failure, &mut pieces, handover).await;
                         continue;
                     }
-                    self.begin_trouble(&error);
+                    self.begin_trouble(&failure);
                     let mut pause = backoff.pause();
-                    if let Retry::After(after) = error.retry() {
-                        pause = pause.max(after).min(self.retry_max);
+                    if let Retry::After(after) = failure.retry {
+                        pause = pause.max(after.min(RETRY_AFTER_MAX));
                     }
                     pause_unless(handover, pause).await;
                     self.meter.add(Count::Retried, piece.len() as u64);
-                    if error.timed_out() && piece.len() > SMALL {
+                    if failure.timed_out && piece.len() > SMALL {
                         // Perhaps it is only too much for the time limit; then it would be so for ever.
                         let mut piece = piece;
                         let rest = piece.split_off(piece.len() / 2);
@@ -104,7 +134,7 @@ impl Delivery {
         pieces
     }
 
-    /// Whether the engine takes nothing at the moment.
+    /// Whether the other side takes nothing at the moment.
     pub(crate) fn is_in_trouble(&self) -> bool {
         self.trouble
             .lock()
@@ -139,7 +169,7 @@ impl Delivery {
     async fn halve(
         &self,
         mut piece: Payloads,
-        error: &Error,
+        failure: &Failure,
         pieces: &mut Vec<Payloads>,
         handover: &CancellationToken,
     ) {
@@ -150,9 +180,9 @@ impl Delivery {
             return;
         }
         let rejection = Rejection {
-            status: error.status().unwrap_or_default(),
+            status: failure.status,
             kind: "request_refused".to_owned(),
-            reason: error.to_string(),
+            reason: failure.reason.clone(),
         };
         if !self.bury(vec![(piece.payload(0), rejection)], handover).await {
             pieces.push(piece);
@@ -213,21 +243,25 @@ impl Delivery {
             error.type = first.kind,
             error.message = first.reason,
             http.response.status_code = first.status,
-            "the engine refuses events, they go to the dead-letter file"
+            "events are refused, they go to the dead-letter file"
         );
     }
 
-    fn begin_trouble(&self, error: &Error) {
+    fn begin_trouble(&self, failure: &Failure) {
         let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
         if trouble.is_none() {
+            let message = match failure.denied {
+                true => "we are not let in, events stay in the buffer until we are: check the sink's auth",
+                false => "nothing is taken, events stay in the buffer",
+            };
             warn!(
                 event.action = "engine-lost",
                 labels.sink = self.sink,
-                %error,
-                "the engine takes nothing, events stay in the buffer"
+                error = %failure,
+                "{message}"
             );
         }
-        *trouble = Some(error.to_string());
+        *trouble = Some(failure.reason.clone());
     }
 
     fn end_trouble(&self) {
@@ -236,7 +270,7 @@ impl Delivery {
             info!(
                 event.action = "engine-found",
                 labels.sink = self.sink,
-                "the engine takes events again"
+                "events are taken again"
             );
         }
     }

@@ -6,7 +6,7 @@ const FIRST: Duration = Duration::from_millis(10);
 
 /// The pauses of one delivery.
 #[derive(Debug)]
-pub(super) struct Backoff {
+pub(crate) struct Backoff {
     next: Duration,
     max: Duration,
 }
@@ -14,7 +14,7 @@ pub(super) struct Backoff {
 // === impl Backoff ===
 
 impl Backoff {
-    pub(super) fn new(max: Duration) -> Self {
+    pub(crate) fn new(max: Duration) -> Self {
         Self {
             next: FIRST.min(max),
             max,
@@ -22,7 +22,7 @@ impl Backoff {
     }
 
     /// The next pause: between half of its bound and all of it.
-    pub(super) fn pause(&mut self) -> Duration {
+    pub(crate) fn pause(&mut self) -> Duration {
         let bound = self.next;
         self.next = (bound * 2).min(self.max);
         bound.mul_f64(rand::random_range(0.5..=1.0))

@@ -14,9 +14,8 @@ use tokio::time::{Instant, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::delivery::Delivery;
-use super::template;
-use crate::buffer::{Gauge, Limit, Payloads, Position, Reader};
-use crate::config::ElasticsearchConfig;
+use crate::buffer::{Drain, Gauge, Limit, Payloads, Position};
+use crate::config::DeliveryConfig;
 use crate::meter::Count;
 
 /// How often an idle sink writes its position down.
@@ -24,9 +23,9 @@ const PERSIST_EVERY: Duration = Duration::from_millis(500);
 
 /// One sink.
 pub(crate) struct Sender {
-    pub(crate) config: ElasticsearchConfig,
+    pub(crate) config: DeliveryConfig,
     pub(crate) delivery: Arc<Delivery>,
-    pub(crate) reader: Reader,
+    pub(crate) reader: Drain,
     pub(crate) gauge: Arc<Gauge>,
     /// What the sender before this one, with other settings, had begun.
     pub(crate) begun: Begun,
@@ -36,7 +35,7 @@ pub(crate) struct Sender {
 
 /// What a sender gives to the one that takes over.
 pub(crate) struct Baton {
-    pub(crate) reader: Reader,
+    pub(crate) reader: Drain,
     pub(crate) begun: Begun,
 }
 
@@ -50,13 +49,6 @@ pub(crate) struct Begun {
     read_bytes: u64,
 }
 
-/// Batches on their way, in the order of the buffer.
-#[derive(Default)]
-struct InFlight {
-    next: u64,
-    batches: VecDeque<Batch>,
-}
-
 /// What became of a batch.
 enum Delivered {
     /// All of it is dealt with; this is its memory.
@@ -65,10 +57,19 @@ enum Delivered {
     Left(Vec<Payloads>),
 }
 
+/// Batches on their way, in the order of the buffer.
+#[derive(Default)]
+struct InFlight {
+    next: u64,
+    bytes: usize,
+    batches: VecDeque<Batch>,
+}
+
 struct Batch {
     number: u64,
     end: Position,
     events: u64,
+    bytes: usize,
     oldest_ms: u64,
     done: bool,
 }
@@ -76,29 +77,14 @@ struct Batch {
 // === impl Sender ===
 
 impl Sender {
-    /// Runs until the buffer is closed, and either empty or without an engine that takes anything; or until the
+    /// Runs until the buffer is closed, and empty; or on disk, and the other side takes nothing; or until the
     /// handover, and then gives what the next one needs.
     pub(crate) async fn run(mut self) -> anyhow::Result<Option<Baton>> {
+        // Both owned here, and ended with this task.
         let mut deliveries: JoinSet<(u64, Delivered)> = JoinSet::new();
-        // Owned here, and ended with this task.
-        let mut background = JoinSet::new();
-        if self.config.template {
-            let retry_max = Duration::from_millis(self.config.retry_max_ms);
-            let prefix = self.config.index.prefix().to_owned();
-            let delivery = &self.delivery;
-            let mut written = self.reader.written();
-            let installed = tokio::select! {
-                installed = template::install(&delivery.engine, &delivery.sink, &prefix, retry_max) => installed,
-                // Stopped before the engine was ever there: the events are on disk.
-                _ = written.wait_for(|written| written.closed) => return Ok(None),
-                () = self.handover.cancelled() => return Ok(Some(Baton { reader: self.reader, begun: self.begun })),
-            };
-            if !installed {
-                let delivery = Arc::clone(delivery);
-                background.spawn(async move {
-                    template::install_later(&delivery.engine, &delivery.sink, &prefix, retry_max).await;
-                });
-            }
+        let mut upkeep = JoinSet::new();
+        if let Some(task) = self.delivery.target.upkeep() {
+            upkeep.spawn(task);
         }
         let Begun {
             mut in_flight,
@@ -110,12 +96,13 @@ impl Sender {
             deliveries.spawn(self.deliver(number, pieces, None));
         }
         let mut written = self.reader.written();
+        let gauge = Arc::clone(&self.gauge);
         let mut tick = interval(PERSIST_EVERY);
         let mut waiting_since: Option<Instant> = None;
         loop {
             let now = *written.borrow_and_update();
             let waiting = now.events.saturating_sub(read_events);
-            let room = deliveries.len() < self.config.concurrency;
+            let room = self.has_room(deliveries.len(), in_flight.bytes);
             if waiting > 0 && waiting_since.is_none() {
                 waiting_since = Some(Instant::now());
             }
@@ -124,19 +111,25 @@ impl Sender {
                 || now.bytes.saturating_sub(read_bytes) >= self.config.batch_bytes as u64
                 || now.closed
                 || due.is_some_and(|due| due <= Instant::now());
+            if !room && ready && waiting > 0 {
+                self.delivery.pace.reached();
+            }
             if room && ready && (waiting > 0 || now.closed) {
                 let limit = Limit {
                     events: self.config.batch_events,
                     bytes: self.config.batch_bytes,
                 };
-                match block_in_place(|| self.reader.read(limit)).context("reading the buffer")? {
+                let read = block_in_place(|| self.reader.read(limit)).context("reading the buffer")?;
+                self.delivery
+                    .meter
+                    .add(Count::DroppedCorrupt, self.reader.take_lost());
+                match read {
                     Some(read) => {
                         read_events += read.payloads.len() as u64;
                         read_bytes += read.payloads.bytes() as u64;
                         waiting_since = None;
-                        self.delivery.meter.add(Count::DroppedCorrupt, read.corrupt);
-                        let events = read.payloads.len() as u64;
-                        let number = in_flight.push(read.end, events, read.oldest_ms);
+                        let (events, bytes) = (read.payloads.len() as u64, read.payloads.bytes());
+                        let number = in_flight.push(read.end, events, bytes, read.oldest_ms);
                         let block = read.payloads.block();
                         deliveries.spawn(self.deliver(number, vec![read.payloads], Some(block)));
                         continue;
@@ -158,24 +151,29 @@ impl Sender {
             tokio::select! {
                 () = self.handover.cancelled() => break,
                 Some(done) = deliveries.join_next(), if !deliveries.is_empty() => {
-                    let (number, delivered) = done.context("a delivery ended early")?;
-                    match delivered {
-                        Delivered::All(block) => {
+                    match done.context("a delivery ended early")? {
+                        (number, Delivered::All(block)) => {
                             if let Some(block) = block {
                                 self.reader.recycle(block);
                             }
                             self.acknowledge(&mut in_flight, number)?;
                         }
                         // The handover is on; the loop ends with it.
-                        Delivered::Left(pieces) => self.begun.left.push((number, pieces)),
+                        (number, Delivered::Left(pieces)) => self.begun.left.push((number, pieces)),
                     }
                 }
                 changed = written.changed(), if !now.closed => drop(changed),
                 () = wait_due => {}
+                () = gauge.shed.notified() => {
+                    let shed = block_in_place(|| self.reader.shed()).context("dropping the oldest events")?;
+                    self.delivery.meter.add(Count::DroppedOldest, shed);
+                    // What was dropped is not read any more.
+                    read_events += shed;
+                }
                 _ = tick.tick() => {
                     block_in_place(|| self.reader.persist()).context("writing the buffer's position")?;
-                    if now.closed && self.delivery.is_in_trouble() {
-                        // Stopping, and the engine takes nothing: waiting helps nobody, the events are on disk.
+                    if now.closed && self.reader.survives() && self.delivery.is_in_trouble() {
+                        // Stopping, and nothing is taken: waiting helps nobody, the events are on disk.
                         return Ok(None);
                     }
                 }
@@ -222,6 +220,15 @@ impl Sender {
         }
     }
 
+    /// Whether another request may be sent.
+    fn has_room(&self, requests: usize, bytes: usize) -> bool {
+        let limit = match self.delivery.target.is_serial() {
+            true => 1,
+            false => self.delivery.pace.limit(),
+        };
+        requests == 0 || (requests < limit && bytes < self.config.in_flight_bytes)
+    }
+
     fn acknowledge(&mut self, in_flight: &mut InFlight, number: u64) -> anyhow::Result<()> {
         for (end, events) in in_flight.done(number) {
             block_in_place(|| self.reader.acknowledge(end, events))
@@ -237,13 +244,15 @@ impl Sender {
 // === impl InFlight ===
 
 impl InFlight {
-    fn push(&mut self, end: Position, events: u64, oldest_ms: u64) -> u64 {
+    fn push(&mut self, end: Position, events: u64, bytes: usize, oldest_ms: u64) -> u64 {
         let number = self.next;
         self.next += 1;
+        self.bytes += bytes;
         self.batches.push_back(Batch {
             number,
             end,
             events,
+            bytes,
             oldest_ms,
             done: false,
         });
@@ -254,6 +263,7 @@ impl InFlight {
     fn done(&mut self, number: u64) -> Vec<(Position, u64)> {
         if let Some(batch) = self.batches.iter_mut().find(|batch| batch.number == number) {
             batch.done = true;
+            self.bytes -= batch.bytes;
         }
         let mut acknowledged = Vec::new();
         while let Some(batch) = self.batches.pop_front_if(|batch| batch.done) {

@@ -16,7 +16,7 @@ pub struct ApiError {
     /// What was wrong, where.
     pub reason: String,
     /// More keys of the error object (`index`, `index_uuid`, `caused_by`).
-    pub extra: Map<String, Value>,
+    pub extra: Box<Map<String, Value>>,
     /// The index whose search failed, for errors that Elasticsearch wraps in `search_phase_execution_exception`.
     pub shard: Option<String>,
 }
@@ -31,7 +31,7 @@ impl ApiError {
             status,
             kind,
             reason: reason.into(),
-            extra: Map::new(),
+            extra: Box::default(),
             shard: None,
         }
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::Parser;
 
+use crate::engine::retention;
 use crate::engine::settings::duration;
 use crate::limits::Limits;
 use crate::present::Presented;
@@ -71,6 +72,9 @@ pub struct Flags {
     /// Most buckets of one request's aggregations.
     #[arg(long, value_name = "N", default_value_t = Limits::default().max_buckets, help_heading = "Limits")]
     pub max_buckets: u32,
+    /// Most bytes held by one request's aggregations; beyond it the answer is 429.
+    #[arg(long, value_name = "BYTES", default_value_t = Limits::default().max_aggregation_memory, help_heading = "Limits")]
+    pub max_aggregation_memory: u64,
     /// Largest from + size of a search.
     #[arg(long, value_name = "N", default_value_t = Limits::default().max_result_window, help_heading = "Limits")]
     pub max_result_window: usize,
@@ -128,6 +132,36 @@ pub struct Flags {
     /// How soon writes become visible to searches, unless an index's settings say otherwise.
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = time, help_heading = "Limits")]
     pub refresh_interval: Duration,
+    /// Bytes of the data folder's disk that must stay free: below it writes are refused with 429 until there is space
+    /// again. 0 watches nothing.
+    #[arg(long, value_name = "BYTES", default_value_t = Limits::default().disk_reserve, help_heading = "Limits")]
+    pub disk_reserve: u64,
+    /// Drop an index whose newest document is older than this, such as 14d; or PATTERN=TIME for the indices of a
+    /// pattern. May be given several times; the first rule that is about an index decides.
+    #[arg(long, value_name = "[PATTERN=]TIME", value_parser = retention::parse_age, help_heading = "Retention")]
+    pub retention: Vec<retention::Rule>,
+    /// Drop the oldest indices while all of them, or those of a pattern, are larger than this, such as 50gb.
+    #[arg(long, value_name = "[PATTERN=]BYTES", value_parser = retention::parse_bytes, help_heading = "Retention")]
+    pub retention_bytes: Vec<retention::Rule>,
+    /// A folder that snapshot repositories may lie in; may be given several times. `snapshots` in the data folder is
+    /// always one.
+    #[arg(long, value_name = "DIR", help_heading = "Retention")]
+    pub path_repo: Vec<PathBuf>,
+    /// What to do instead of serving.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What else the program does.
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Check every file of the data folder against its checksum, and change nothing. The exit code is 1 when something
+    /// is damaged.
+    Verify {
+        /// The data folder; no logstored may be using it.
+        #[arg(long, value_name = "DIR", default_value = "logstore-data")]
+        data: PathBuf,
+    },
 }
 
 /// An address and what is presented there.
@@ -191,6 +225,7 @@ impl Flags {
         Ok(Limits {
             max_content_length: self.max_content_length,
             max_buckets: self.max_buckets,
+            max_aggregation_memory: self.max_aggregation_memory,
             max_result_window: self.max_result_window,
             max_bulk_in_flight: self.max_bulk_in_flight,
             max_bulk_bytes: self.max_bulk_bytes,
@@ -210,6 +245,9 @@ impl Flags {
             flush_bytes: self.flush_bytes,
             max_hidden_bytes: self.max_hidden_bytes,
             refresh_interval: self.refresh_interval,
+            disk_reserve: self.disk_reserve,
+            path_repo: self.path_repo.clone(),
+            retention: retention::merged(&self.retention, &self.retention_bytes),
         })
     }
 }

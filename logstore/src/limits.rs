@@ -1,6 +1,9 @@
 //! The limits of the store: each has a name, a default, and a flag of `logstored`.
 
+use std::path::PathBuf;
 use std::time::Duration;
+
+use crate::engine::retention::Rule;
 
 /// Every bound the store keeps. Memory and queues are bounded by these and by nothing else.
 #[derive(Debug, Clone)]
@@ -9,6 +12,8 @@ pub struct Limits {
     pub max_content_length: usize,
     /// Most buckets one request's aggregations may return.
     pub max_buckets: u32,
+    /// Most bytes that one request's aggregations may hold; beyond it the answer is 429.
+    pub max_aggregation_memory: u64,
     /// Largest `from + size` of a search.
     pub max_result_window: usize,
     /// Most bulk requests worked on at once; beyond it the answer is 429.
@@ -47,6 +52,12 @@ pub struct Limits {
     pub max_hidden_bytes: usize,
     /// How often a dirty index becomes visible to searches, unless its settings say otherwise.
     pub refresh_interval: Duration,
+    /// Bytes of the disk that stay free: below it writes are refused with 429.
+    pub disk_reserve: u64,
+    /// Folders that snapshot repositories may lie in.
+    pub path_repo: Vec<PathBuf>,
+    /// Which indices are dropped when.
+    pub retention: Vec<Rule>,
 }
 
 impl Default for Limits {
@@ -55,6 +66,7 @@ impl Default for Limits {
         Self {
             max_content_length: 100 << 20,
             max_buckets: 65_536,
+            max_aggregation_memory: 512 << 20,
             max_result_window: 10_000,
             max_bulk_in_flight: 64,
             max_bulk_bytes: 512 << 20,
@@ -67,13 +79,16 @@ impl Default for Limits {
             max_terms: 65_536,
             slow_search: Duration::from_secs(5),
             max_fields: 1_000,
-            writer_memory: 128 << 20,
+            writer_memory: 64 << 20,
             writer_threads: 1,
             max_open_writers: 16,
             writer_idle: Duration::from_secs(300),
-            flush_bytes: 256 << 20,
+            flush_bytes: 48 << 20,
             max_hidden_bytes: 64 << 20,
             refresh_interval: Duration::from_secs(1),
+            disk_reserve: 256 << 20,
+            path_repo: Vec::new(),
+            retention: Vec::new(),
         }
     }
 }

@@ -57,11 +57,7 @@ impl Figures {
 }
 
 fn percent(part: u64, whole: u64) -> u64 {
-    if whole == 0 {
-        0
-    } else {
-        part.saturating_mul(100) / whole
-    }
+    part.saturating_mul(100).checked_div(whole).unwrap_or_default()
 }
 
 /// Notes the start of the process.

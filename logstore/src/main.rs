@@ -3,13 +3,17 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use logstore::flags::Flags;
+use logstore::engine::check;
+use logstore::flags::{Command, Flags};
 use logstore::server;
 
 fn main() -> ExitCode {
     // Before any thread exists: it reads and clears the environment.
     let sockets = lifecycle::Sockets::inherit();
     let flags = Flags::parse();
+    if let Some(Command::Verify { data }) = &flags.command {
+        return verify(data);
+    }
     match sockets
         .map_err(anyhow::Error::from)
         .and_then(|sockets| start(flags, sockets))
@@ -33,4 +37,31 @@ fn start(flags: Flags, sockets: lifecycle::Sockets) -> anyhow::Result<()> {
         let stop = lifecycle::stop_token()?;
         server::run(flags, sockets, stop).await
     })
+}
+
+/// Prints what is damaged, and how much is not.
+fn verify(data: &std::path::Path) -> ExitCode {
+    match check::folder(data) {
+        Ok(report) => {
+            for damage in &report.damaged {
+                println!("{damage}");
+            }
+            println!(
+                "{} indices, {} segments, {} bytes verified, {} damaged",
+                report.indices,
+                report.segments,
+                report.bytes,
+                report.damaged.len()
+            );
+            if report.damaged.is_empty() {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            }
+        }
+        Err(error) => {
+            eprintln!("logstored: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
 }

@@ -1,225 +1,278 @@
-//! Metric aggregations: one or several numbers over the documents of a bucket.
+//! Finishes metrics: numbers as Elasticsearch writes them.
 
 use serde_json::{Map, Value, json};
-use tantivy::aggregation::Key;
-use tantivy::aggregation::agg_req::AggregationVariants as V;
-use tantivy::aggregation::agg_result::MetricResult;
-use tantivy::aggregation::metric::{
-    AverageAggregation, CardinalityAggregationReq, CountAggregation, ExtendedStatsAggregation,
-    MaxAggregation, MinAggregation, PercentileValues, PercentilesAggregationReq, StatsAggregation,
-    SumAggregation,
-};
 
-use super::request::as_f64;
-use crate::date::format;
-use crate::date::zone::Zone;
-use crate::error::ApiResult;
-use crate::query::dsl::list;
+use super::partial::{Key, Partial};
+use super::request::{Metric, MetricKind, Percents};
+use super::result::Numbers;
+use super::show::{Show, float_json, float_text};
+use super::sketch::{Digest, Stats};
+use super::values::{Resolved, Type};
+use crate::search::sort::SortKey;
 
-/// Percentiles that are computed when none are asked for.
-const DEFAULT_PERCENTS: &[f64] = &[1.0, 5.0, 25.0, 50.0, 75.0, 95.0, 99.0];
-
-/// A metric.
-#[derive(Debug, Clone)]
-pub struct Metric {
-    /// Elasticsearch's name of it.
-    pub type_name: &'static str,
-    /// Field.
-    pub field: String,
-    /// Value of documents without one.
-    pub missing: Option<Value>,
-    /// Percentiles asked for.
-    pub percents: Vec<f64>,
-    /// Percentiles are an object instead of a list.
-    pub keyed: bool,
-    /// Width of `extended_stats`' bounds.
-    pub sigma: Option<f64>,
+/// The name that `typed_keys` uses.
+pub fn tag(metric: &Metric) -> &'static str {
+    match &metric.kind {
+        MetricKind::Avg => "avg",
+        MetricKind::Sum => "sum",
+        MetricKind::Min => "min",
+        MetricKind::Max => "max",
+        MetricKind::Stats => "stats",
+        MetricKind::ExtendedStats(_) => "extended_stats",
+        MetricKind::ValueCount => "value_count",
+        MetricKind::Cardinality => "cardinality",
+        MetricKind::Percentiles(_) => "tdigest_percentiles",
+        MetricKind::PercentileRanks(_) => "tdigest_percentile_ranks",
+        MetricKind::MedianAbsoluteDeviation(_) => "median_absolute_deviation",
+        MetricKind::WeightedAvg(_) => "weighted_avg",
+        MetricKind::TopHits(_) => "top_hits",
+        MetricKind::TopMetrics { .. } => "top_metrics",
+    }
 }
 
-// === impl Metric ===
-
-impl Metric {
-    /// Reads a metric; `None`: there is none of that name.
-    pub fn parse(
-        type_name: &str,
-        map: &Map<String, Value>,
-        field: impl Fn() -> ApiResult<String>,
-    ) -> ApiResult<Option<Self>> {
-        const NAMES: &[&str] = &[
-            "avg",
-            "sum",
-            "min",
-            "max",
-            "stats",
-            "extended_stats",
-            "value_count",
-            "cardinality",
-            "percentiles",
-        ];
-        let Some(type_name) = NAMES.iter().find(|name| **name == type_name) else {
-            return Ok(None);
-        };
-        let percents: Vec<f64> = list(map.get("percents")).iter().filter_map(as_f64).collect();
-        Ok(Some(Self {
-            type_name,
-            field: field()?,
-            missing: map.get("missing").cloned(),
-            percents: if percents.is_empty() {
-                DEFAULT_PERCENTS.to_vec()
-            } else {
-                percents
-            },
-            keyed: map.get("keyed") != Some(&Value::Bool(false)),
-            sigma: map.get("sigma").and_then(as_f64),
-        }))
-    }
-
-    /// As tantivy's request over a column.
-    pub fn lower(&self, field: String) -> V {
-        let missing = self.missing.as_ref().and_then(as_f64);
-        match self.type_name {
-            "avg" => V::Average(AverageAggregation { field, missing }),
-            "sum" => V::Sum(SumAggregation {
-                field,
-                missing,
-                none_if_no_match: None,
-            }),
-            "min" => V::Min(MinAggregation { field, missing }),
-            "max" => V::Max(MaxAggregation { field, missing }),
-            "stats" => V::Stats(StatsAggregation { field, missing }),
-            "extended_stats" => V::ExtendedStats(ExtendedStatsAggregation {
-                field,
-                missing,
-                sigma: self.sigma,
-            }),
-            "value_count" => V::Count(CountAggregation { field, missing }),
-            "cardinality" => V::Cardinality(CardinalityAggregationReq {
-                field,
-                missing: self.missing.as_ref().map(key),
-            }),
-            _ => V::Percentiles(PercentilesAggregationReq {
-                field,
-                percents: Some(self.percents.clone()),
-                keyed: false,
-                missing,
-            }),
+/// Finishes a metric; without a partial result nothing was collected.
+pub fn finish(metric: &Metric, sources: &[Resolved], partial: Option<Partial>) -> Numbers {
+    let plain = Show::Plain;
+    let show = sources.first().map_or(&plain, |source| &source.show);
+    match (&metric.kind, partial) {
+        (MetricKind::Cardinality, partial) => count(match partial {
+            Some(Partial::Distinct(distinct)) => distinct.count(),
+            _ => 0,
+        }),
+        (MetricKind::ValueCount, partial) => count(match partial {
+            Some(Partial::Stats(stats)) => stats.count,
+            _ => 0,
+        }),
+        (MetricKind::Percentiles(percents), partial) => {
+            let mut digest = digest(partial);
+            listed(percents, show, |percent| {
+                digest.as_mut()?.quantile(percent / 100.0)
+            })
+        }
+        (MetricKind::PercentileRanks(percents), partial) => {
+            let mut digest = digest(partial);
+            listed(percents, &Show::Plain, |value| {
+                Some(digest.as_mut()?.rank(value)? * 100.0)
+            })
+        }
+        (MetricKind::MedianAbsoluteDeviation(_), partial) => {
+            let value = digest(partial).and_then(|mut digest| digest.median_absolute_deviation());
+            Numbers::one(value, show)
+        }
+        (MetricKind::WeightedAvg(_), partial) => {
+            let value = match partial {
+                Some(Partial::Weighted(sum, weight)) => {
+                    let average = sum.get() / weight.get();
+                    (!average.is_nan()).then_some(average)
+                }
+                _ => None,
+            };
+            Numbers::one(value, show)
+        }
+        (kind, partial) => {
+            let stats_of = match partial {
+                Some(Partial::Stats(stats)) => *stats,
+                _ => Stats::default(),
+            };
+            stats(kind, &stats_of, show)
         }
     }
+}
 
-    /// As Elasticsearch's answer.
-    pub fn render(
-        &self,
-        result: Option<&MetricResult>,
-        is_date: bool,
-        date_format: Option<&str>,
-    ) -> Map<String, Value> {
-        let mut out = Map::new();
-        match result {
-            None => {
-                let value = if matches!(self.type_name, "sum" | "value_count" | "cardinality") {
-                    json!(0)
-                } else {
-                    Value::Null
-                };
-                out.insert("value".into(), value);
-            }
-            Some(MetricResult::Count(one) | MetricResult::Cardinality(one)) => {
-                out.insert("value".into(), whole(one.value.unwrap_or(0.0)));
-            }
-            Some(
-                MetricResult::Average(one)
-                | MetricResult::Max(one)
-                | MetricResult::Min(one)
-                | MetricResult::Sum(one),
-            ) => {
-                out.insert("value".into(), json!(one.value));
-                if is_date && self.type_name != "sum" {
-                    insert_date(&mut out, "value_as_string", one.value, date_format);
-                }
-            }
-            Some(MetricResult::Percentiles(percentiles)) => out = self.percentiles(&percentiles.values),
-            Some(other) => {
-                // `stats` and `extended_stats` are shaped as Elasticsearch shapes them.
-                if let Ok(Value::Object(map)) = serde_json::to_value(other) {
-                    out = map;
-                }
-                if is_date {
-                    for name in ["min", "max", "avg"] {
-                        let value = out.get(name).and_then(Value::as_f64);
-                        insert_date(&mut out, &format!("{name}_as_string"), value, date_format);
-                    }
-                }
+fn digest(partial: Option<Partial>) -> Option<Digest> {
+    match partial {
+        Some(Partial::Digest(digest)) => Some(*digest),
+        _ => None,
+    }
+}
+
+fn count(count: u64) -> Numbers {
+    let mut json = Map::new();
+    json.insert("value".into(), count.into());
+    Numbers {
+        json,
+        values: vec![("value".to_owned(), super::result::exact(count))],
+    }
+}
+
+fn listed(percents: &Percents, show: &Show, mut value: impl FnMut(f64) -> Option<f64>) -> Numbers {
+    let found: Vec<(f64, Option<f64>)> = percents
+        .wanted
+        .iter()
+        .map(|wanted| (*wanted, value(*wanted)))
+        .collect();
+    let number = |value: &Option<f64>| value.map_or(Value::Null, float_json);
+    let values: Value = if percents.keyed {
+        let mut map = Map::new();
+        for (key, value) in &found {
+            map.insert(float_text(*key), number(value));
+            if let Some(text) = value.and_then(|value| show.text(value)) {
+                map.insert(format!("{}_as_string", float_text(*key)), text.into());
             }
         }
-        out
+        map.into()
+    } else {
+        found
+            .iter()
+            .map(|(key, value)| {
+                let mut entry = json!({"key": key, "value": number(value)});
+                if let Some(text) = value.and_then(|value| show.text(value)) {
+                    entry["value_as_string"] = text.into();
+                }
+                entry
+            })
+            .collect()
+    };
+    let mut json = Map::new();
+    json.insert("values".into(), values);
+    Numbers {
+        json,
+        values: found
+            .into_iter()
+            .map(|(key, value)| (float_text(key), value.unwrap_or(f64::NAN)))
+            .collect(),
     }
+}
 
-    fn percentiles(&self, values: &PercentileValues) -> Map<String, Value> {
-        let number = |value: f64| {
-            if value.is_finite() {
-                json!(value)
-            } else {
-                Value::Null
+/// Finishes a metric that is made of sums.
+pub fn stats(kind: &MetricKind, stats: &Stats, show: &Show) -> Numbers {
+    let some = |value: f64| (stats.count > 0).then_some(value);
+    match kind {
+        MetricKind::Avg => return Numbers::one(stats.avg(), show),
+        MetricKind::Sum => return Numbers::one(Some(stats.sum.get()), show),
+        MetricKind::Min => return Numbers::one(some(stats.min), show),
+        MetricKind::Max => return Numbers::one(some(stats.max), show),
+        _ => {}
+    }
+    let mut values = vec![
+        ("count".to_owned(), super::result::exact(stats.count)),
+        ("min".to_owned(), stats.min),
+        ("max".to_owned(), stats.max),
+        ("avg".to_owned(), stats.avg().unwrap_or(f64::NAN)),
+        ("sum".to_owned(), stats.sum.get()),
+    ];
+    let mut json = Map::new();
+    json.insert("count".into(), stats.count.into());
+    json.insert("min".into(), some(stats.min).map_or(Value::Null, float_json));
+    json.insert("max".into(), some(stats.max).map_or(Value::Null, float_json));
+    json.insert("avg".into(), stats.avg().map_or(Value::Null, float_json));
+    json.insert("sum".into(), float_json(stats.sum.get()));
+    let as_text = |json: &mut Map<String, Value>, names: &[(&str, f64)]| {
+        for (name, value) in names {
+            if let Some(text) = show.text(*value).filter(|_| stats.count > 0) {
+                json.insert(format!("{name}_as_string"), text.into());
             }
-        };
-        let entries: Vec<(f64, Value)> = match values {
-            PercentileValues::Vec(entries) => entries
-                .iter()
-                .map(|entry| (entry.key, number(entry.value)))
-                .collect(),
-            PercentileValues::HashMap(map) => map
-                .iter()
-                .filter_map(|(key, value)| Some((key.parse().ok()?, number(*value))))
-                .collect(),
-        };
-        let values: Value = if self.keyed {
-            entries
-                .into_iter()
-                .map(|(key, value)| (format!("{key:?}"), value))
-                .collect::<Map<_, _>>()
-                .into()
-        } else {
-            entries
-                .into_iter()
-                .map(|(key, value)| json!({"key": key, "value": value}))
-                .collect()
-        };
-        let mut out = Map::new();
-        out.insert("values".into(), values);
-        out
+        }
+    };
+    let basic = [
+        ("min", stats.min),
+        ("max", stats.max),
+        ("avg", stats.avg().unwrap_or(f64::NAN)),
+        ("sum", stats.sum.get()),
+    ];
+    as_text(&mut json, &basic);
+    if let MetricKind::ExtendedStats(sigma) = kind {
+        extended(*sigma, stats, &mut json, &mut values);
+        let spread: Vec<(&str, f64)> = values
+            .iter()
+            .filter(|(name, _)| {
+                matches!(name.as_str(), "sum_of_squares")
+                    || name.starts_with("variance")
+                    || name == "std_deviation"
+                    || name == "std_deviation_population"
+                    || name == "std_deviation_sampling"
+            })
+            .map(|(name, value)| (name.as_str(), *value))
+            .collect();
+        as_text(&mut json, &spread);
     }
+    Numbers { json, values }
 }
 
-fn whole(value: f64) -> Value {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "counts are whole and positive"
-    )]
-    let whole = value.round() as u64;
-    json!(whole)
-}
-
-fn insert_date(out: &mut Map<String, Value>, key: &str, value: Option<f64>, date_format: Option<&str>) {
-    if let Some(value) = value {
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "dates are far below 2^53 milliseconds"
-        )]
-        let millis = value as i64;
-        out.insert(key.into(), format::format(millis, date_format, &Zone::UTC).into());
+fn extended(sigma: f64, stats: &Stats, json: &mut Map<String, Value>, values: &mut Vec<(String, f64)>) {
+    let population = stats.variance(false);
+    let sampling = stats.variance(true);
+    let avg = stats.avg();
+    // One value has no sample variance: Elasticsearch writes that as a word.
+    let number = |value: Option<f64>| match value {
+        Some(value) if value.is_nan() => json!("NaN"),
+        Some(value) => float_json(value),
+        None => Value::Null,
+    };
+    let root = |value: Option<f64>| value.map(f64::sqrt);
+    let squares = (stats.count > 0).then(|| stats.squares.get());
+    let bound = |variance: Option<f64>, sign: f64| Some(avg? + sign * sigma * variance?.sqrt());
+    let named = [
+        ("sum_of_squares", squares),
+        ("variance", population),
+        ("variance_population", population),
+        ("variance_sampling", sampling),
+        ("std_deviation", root(population)),
+        ("std_deviation_population", root(population)),
+        ("std_deviation_sampling", root(sampling)),
+    ];
+    for (name, value) in named {
+        json.insert(name.into(), number(value));
+        values.push((name.to_owned(), value.unwrap_or(f64::NAN)));
     }
+    let bounds = [
+        ("upper", bound(population, 1.0)),
+        ("lower", bound(population, -1.0)),
+        ("upper_population", bound(population, 1.0)),
+        ("lower_population", bound(population, -1.0)),
+        ("upper_sampling", bound(sampling, 1.0)),
+        ("lower_sampling", bound(sampling, -1.0)),
+    ];
+    let mut map = Map::new();
+    for (name, value) in bounds {
+        map.insert(name.into(), number(value));
+        // Paths name them as `std_upper`.
+        values.push((format!("std_{name}"), value.unwrap_or(f64::NAN)));
+    }
+    json.insert("std_deviation_bounds".into(), map.into());
 }
 
-/// A value as tantivy's key.
-pub fn key(value: &Value) -> Key {
-    match value {
-        Value::String(text) => Key::Str(text.clone()),
-        Value::Bool(value) => Key::Str(value.to_string()),
-        Value::Number(number) => match number.as_i64() {
-            Some(whole) => Key::I64(whole),
-            None => Key::F64(number.as_f64().unwrap_or_default()),
+/// Finishes `top_metrics`.
+pub fn top(fields: &[String], sort: &[SortKey], sources: &[Resolved], partial: Option<Partial>) -> Numbers {
+    let tops = match partial {
+        Some(Partial::Top(tops)) => tops,
+        _ => Vec::new(),
+    };
+    let mut values = Vec::new();
+    let mut list = Vec::with_capacity(tops.len());
+    for top in tops {
+        let sorted: Vec<Value> = super::bind::keys(sort)
+            .iter()
+            .zip(&top.sort)
+            .map(|(key, value)| key.write(value))
+            .collect();
+        let mut metrics = Map::new();
+        for ((field, source), value) in fields.iter().zip(sources).zip(top.values) {
+            if let (true, Some(Key::Number(raw))) = (list.is_empty(), &value) {
+                values.push((field.clone(), source.kind.number(*raw)));
+            }
+            metrics.insert(
+                field.clone(),
+                value.map_or(Value::Null, |key| shown(&key, source)),
+            );
+        }
+        list.push(json!({"sort": sorted, "metrics": metrics}));
+    }
+    let mut json = Map::new();
+    json.insert("top".into(), list.into());
+    Numbers { json, values }
+}
+
+fn shown(key: &Key, source: &Resolved) -> Value {
+    match key {
+        Key::Number(raw) if source.kind == Type::Whole => json!(tantivy::u64_to_i64(*raw)),
+        Key::Number(raw) => match source.show.text(source.kind.number(*raw)) {
+            Some(_) if source.kind == Type::Boolean => json!(source.kind.number(*raw) != 0.0),
+            Some(text) => text.into(),
+            None => float_json(source.kind.number(*raw)),
         },
-        other => Key::Str(other.to_string()),
+        Key::Ip(bits) => super::plan::ip_text(*bits).into(),
+        Key::Word(word) => json!(word),
+        Key::Missing | Key::Tuple(_) => Value::Null,
     }
 }

@@ -1,358 +1,388 @@
-//! What has to be the same in every index of a search: field types for rendering, and the edges of calendar
-//! buckets, which need the smallest and largest date among all indices.
+//! What has to be the same in every index of a search: the types of fields, the bounds of ranges, how time is cut.
 
-use std::sync::Arc;
+use std::net::IpAddr;
 
 use serde_json::Value;
-use tantivy::Searcher;
-use tantivy::columnar::ColumnType;
-use tantivy::u64_to_i64;
 
-use super::request::{Agg, AggKind, DateHistogram, Interval};
+use super::collect::address;
+use super::partial::Merging;
+use super::request::{Agg, AggKind, MetricKind, RangeKind, Ranges, Source, SourceKind, order};
+use super::show::float_text;
+use super::values::{Resolved, Type, Want, date, formats, resolve};
+use super::{View, auto, span};
 use crate::date::Millis;
-use crate::date::math::{self, Round, Unit};
+use crate::date::rounding::Rounding;
 use crate::date::zone::Zone;
-use crate::engine::index::Index;
 use crate::error::{ApiError, ApiResult};
-use crate::limits::Limits;
-use crate::mapping::{Field, Kind, Mapping};
-use crate::query::ast::{Query, Range};
-use crate::query::range;
-
-/// The view of one index that a search has.
-pub type View = (Arc<Index>, Arc<Mapping>, Searcher);
+use crate::query::Query;
+use crate::query::dsl::text;
 
 /// The plan of one aggregation.
 #[derive(Debug, Clone, Default)]
 pub struct Plan {
-    /// The aggregated field, from the first index that maps it.
-    pub field: Option<Arc<Field>>,
-    /// How time is cut.
-    pub time: Option<Time>,
-    /// `extended_bounds` as instants.
-    pub extended: Option<(Millis, Millis)>,
+    /// Its fields.
+    pub sources: Vec<Resolved>,
+    /// How a histogram's values are cut.
+    pub cut: Option<Cut>,
+    /// The same for each source of a `composite`.
+    pub cuts: Vec<Option<Cut>>,
+    /// Ranges of numbers and dates: `from` is included, `to` is not.
+    pub ranges: Vec<(f64, f64)>,
+    /// Ranges of addresses.
+    pub addresses: Vec<(u128, Option<u128>)>,
+    /// Names of the ranges.
+    pub labels: Vec<String>,
+    /// Where empty buckets of a histogram start and end.
+    pub extended: Option<Bounds>,
+    /// Keys of a histogram's buckets outside are left out.
+    pub hard: Option<Bounds>,
     /// The plans of the aggregations below.
     pub subs: Vec<Plan>,
 }
 
-/// How time is cut into buckets.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Time {
-    /// Steps of equal length.
-    Steps {
-        /// Length.
-        interval: i64,
-        /// Where steps start, from the epoch.
-        offset: i64,
+/// Bounds of a histogram; either side may be open. Milliseconds or numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Bounds {
+    /// Least key.
+    pub min: Option<f64>,
+    /// Greatest key.
+    pub max: Option<f64>,
+}
+
+/// How values are cut into buckets.
+#[derive(Debug, Clone)]
+pub enum Cut {
+    /// Time.
+    Dates(Rounding),
+    /// Numbers.
+    Numbers {
+        /// Width.
+        interval: f64,
+        /// Where steps start.
+        offset: f64,
     },
-    /// Edges of the calendar or of a zone whose offset changes; bucket `i` is between edge `i` and `i + 1`.
-    Edges(Vec<Millis>),
+}
+
+/// What planning needs to know of a search.
+#[derive(Debug, Clone, Copy)]
+pub struct Scene<'a> {
+    /// The query.
+    pub query: &'a Query,
+    /// The indices.
+    pub views: &'a [View],
+    /// What `now` means.
+    pub now: Millis,
 }
 
 /// Plans aggregations.
-pub fn plan(
-    aggs: &[Agg],
-    query: &Query,
-    views: &[View],
-    now: Millis,
-    limits: &Limits,
-) -> ApiResult<Vec<Plan>> {
+pub fn plan(aggs: &[Agg], scene: Scene<'_>) -> ApiResult<Vec<Plan>> {
+    aggs.iter().map(|agg| one(agg, scene)).collect()
+}
+
+/// What merging has to know; pipelines are not merged.
+pub fn merging(aggs: &[Agg]) -> Vec<Merging> {
     aggs.iter()
-        .map(|agg| {
-            let name = match &agg.kind {
-                AggKind::Terms(terms) => Some(&terms.field),
-                AggKind::DateHistogram(histogram) => Some(&histogram.field),
-                AggKind::Histogram(histogram) => Some(&histogram.field),
-                AggKind::Range(ranges) => Some(&ranges.field),
-                AggKind::Missing(field) => Some(field),
-                AggKind::Metric(metric) => Some(&metric.field),
-                AggKind::Filter(_) | AggKind::Filters(_) => None,
-            };
-            let field = name.and_then(|name| {
-                views
-                    .iter()
-                    .find_map(|(_, mapping, _)| mapping.get(name).cloned())
-            });
-            let (mut time, mut extended) = (None, None);
-            if let AggKind::DateHistogram(histogram) = &agg.kind {
-                let field = field
-                    .clone()
-                    .unwrap_or_else(|| Arc::new(Field::new(&histogram.field, "date", Kind::Date)));
-                extended = bounds(histogram, &field, histogram.extended_bounds.as_ref(), now)?;
-                time = Some(cut(histogram, &field, extended, query, views, now, limits)?);
-            }
-            Ok(Plan {
-                field,
-                time,
-                extended,
-                subs: plan(&agg.subs, query, views, now, limits)?,
-            })
+        .filter(|agg| !agg.is_pipeline())
+        .map(|agg| Merging {
+            hits: match &agg.kind {
+                AggKind::Metric(metric) => match &metric.kind {
+                    MetricKind::TopHits(request) => {
+                        Some((super::bind::keys(&request.sort), request.from + request.size))
+                    }
+                    MetricKind::TopMetrics { sort, size, .. } => Some((super::bind::keys(sort), *size)),
+                    _ => None,
+                },
+                _ => None,
+            },
+            subs: merging(&agg.subs),
         })
         .collect()
 }
 
-/// Bounds of a histogram as instants; either side may be missing.
-pub fn bounds(
-    histogram: &DateHistogram,
-    field: &Field,
+fn one(agg: &Agg, scene: Scene<'_>) -> ApiResult<Plan> {
+    let label = (agg.name.as_str(), agg.type_name.as_str());
+    let get = |source: &Source, want| resolve(label, source, want, scene.views, scene.now);
+    let mut plan = Plan {
+        subs: self::plan(&agg.subs, scene)?,
+        ..Plan::default()
+    };
+    match &agg.kind {
+        AggKind::Terms(terms) | AggKind::MultiTerms(terms) => {
+            order::check(&terms.order, &agg.subs)?;
+            for terms in &terms.sources {
+                plan.sources.push(get(&terms.source, Want::Any)?);
+            }
+        }
+        AggKind::RareTerms(terms) => plan.sources.push(get(&terms.source, Want::Any)?),
+        AggKind::Missing(source) => plan.sources.push(get(source, Want::Any)?),
+        AggKind::DateHistogram(histogram) => {
+            order::check(&histogram.order, &agg.subs)?;
+            let source = get(&histogram.source, Want::Date)?;
+            let zone = &histogram.rounding.zone;
+            let read = |bounds: &Option<(Value, Value)>| {
+                dates(bounds.as_ref(), &histogram.source, &source, zone, scene.now)
+            };
+            plan.extended = read(&histogram.extended_bounds)?;
+            plan.hard = read(&histogram.hard_bounds)?;
+            check(&plan, &agg.name)?;
+            plan.cut = Some(Cut::Dates(histogram.rounding.clone()));
+            plan.sources.push(source);
+        }
+        AggKind::AutoDates(histogram) => {
+            let source = get(&histogram.source, Want::Date)?;
+            let span = match &source.field {
+                Some(field) => span::of(field, scene.query, scene.views, scene.now)?,
+                None => None,
+            };
+            plan.cut = Some(Cut::Dates(auto::finest(histogram, span)));
+            plan.sources.push(source);
+        }
+        AggKind::Histogram(histogram) => {
+            order::check(&histogram.order, &agg.subs)?;
+            plan.extended = histogram.extended_bounds.map(finite);
+            plan.hard = histogram.hard_bounds.map(finite);
+            check(&plan, &agg.name)?;
+            plan.cut = Some(Cut::Numbers {
+                interval: histogram.interval,
+                offset: histogram.offset,
+            });
+            plan.sources.push(get(&histogram.source, Want::Number)?);
+        }
+        AggKind::Ranges(ranges) => plan_ranges(agg, ranges, scene, &mut plan)?,
+        AggKind::Composite(composite) => {
+            for source in &composite.sources {
+                let (want, cut) = match &source.kind {
+                    SourceKind::Terms => (Want::Any, None),
+                    SourceKind::Histogram(interval) => (
+                        Want::Number,
+                        Some(Cut::Numbers {
+                            interval: *interval,
+                            offset: 0.0,
+                        }),
+                    ),
+                    SourceKind::Dates(rounding) => (Want::Date, Some(Cut::Dates(rounding.clone()))),
+                };
+                plan.sources.push(get(&source.source, want)?);
+                plan.cuts.push(cut);
+            }
+        }
+        AggKind::Metric(metric) => {
+            let want = match metric.kind {
+                MetricKind::ValueCount | MetricKind::Cardinality => Want::Any,
+                _ => Want::Number,
+            };
+            for source in metric.sources() {
+                plan.sources.push(get(source, want)?);
+            }
+            if let MetricKind::TopMetrics { fields, .. } = &metric.kind {
+                for field in fields {
+                    plan.sources.push(get(&Source::field(field), Want::Any)?);
+                }
+            }
+        }
+        AggKind::Filter(_)
+        | AggKind::Filters(_)
+        | AggKind::Global
+        | AggKind::Sampler(_)
+        | AggKind::Pipeline(_) => {}
+    }
+    Ok(plan)
+}
+
+/// A source whose numbers are taken for milliseconds.
+fn as_dates(mut resolved: Resolved, source: &Source) -> Resolved {
+    if resolved.kind != Type::Date {
+        resolved.show = super::show::Show::Date {
+            format: source.format.clone(),
+            zone: source.zone.clone().unwrap_or(Zone::UTC),
+        };
+    }
+    resolved
+}
+
+fn finite((min, max): (f64, f64)) -> Bounds {
+    Bounds {
+        min: Some(min).filter(|v| v.is_finite()),
+        max: Some(max).filter(|v| v.is_finite()),
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "dates are far below 2^53 milliseconds")]
+fn dates(
     bounds: Option<&(Value, Value)>,
+    source: &Source,
+    resolved: &Resolved,
+    zone: &Zone,
     now: Millis,
-) -> ApiResult<Option<(Millis, Millis)>> {
+) -> ApiResult<Option<Bounds>> {
     let Some((min, max)) = bounds else { return Ok(None) };
-    let formats = match &histogram.format {
-        // A format for writing may be one that we cannot read; numbers are read in any case.
-        Some(format) => crate::date::parse::parse_formats(format).unwrap_or_else(|_| field.formats.clone()),
-        None => field.formats.clone(),
+    let formats = formats(source.format.as_deref(), resolved.field.as_deref());
+    let read = |value: &Value| -> ApiResult<Option<f64>> {
+        if value.is_null() {
+            return Ok(None);
+        }
+        date(value, &formats, zone, now).map(|at| Some(at as f64))
     };
-    let read = |value: &Value, round| match value {
-        Value::Number(number) => number
-            .as_i64()
-            .or_else(|| {
-                number.as_f64().map(|v| {
-                    #[expect(
-                        clippy::cast_possible_truncation,
-                        reason = "dates are far below 2^53 milliseconds"
-                    )]
-                    let millis = v as i64;
-                    millis
-                })
-            })
-            .map_or(Ok(None), |v| Ok(Some(v))),
-        Value::String(text) => math::evaluate(text, &formats, &histogram.zone, now, round)
-            .or_else(|reason| text.parse::<i64>().map_err(|_| ApiError::argument(reason)))
-            .map(Some),
-        _ => Ok(None),
-    };
-    Ok(match (read(min, Round::Down)?, read(max, Round::Down)?) {
-        (Some(min), Some(max)) if min <= max => Some((min, max)),
-        (Some(min), Some(max)) => {
+    Ok(Some(Bounds {
+        min: read(min)?,
+        max: read(max)?,
+    }))
+}
+
+fn check(plan: &Plan, name: &str) -> ApiResult<()> {
+    for (label, bounds) in [("extended_bounds", plan.extended), ("hard_bounds", plan.hard)] {
+        if let Some(Bounds {
+            min: Some(min),
+            max: Some(max),
+        }) = bounds
+            && min > max
+        {
             return Err(ApiError::argument(format!(
-                "[extended_bounds.min][{min}] cannot be greater than [extended_bounds.max][{max}]"
+                "[{label}.min][{}] cannot be greater than [{label}.max][{}] for histogram aggregation [{name}]",
+                float_text(min),
+                float_text(max)
             )));
         }
-        _ => None,
-    })
-}
-
-fn cut(
-    histogram: &DateHistogram,
-    field: &Field,
-    extended: Option<(Millis, Millis)>,
-    query: &Query,
-    views: &[View],
-    now: Millis,
-    limits: &Limits,
-) -> ApiResult<Time> {
-    let length = match histogram.interval {
-        Interval::Fixed(length) => Some(length),
-        Interval::Calendar(unit) => unit.fixed_millis(),
-    };
-    // Weeks start on Monday, and the epoch was a Thursday.
-    let start = if histogram.interval == Interval::Calendar(Unit::Week) {
-        Unit::Week.floor(0)
-    } else {
-        0
-    };
-    if let (Some(interval), Zone::Fixed(zone)) = (length, &histogram.zone) {
-        return Ok(Time::Steps {
-            interval,
-            offset: (start + histogram.offset - zone).rem_euclid(interval),
-        });
     }
-    let mut span = data_span(field, views)?;
-    let (from, to) = query_span(field, query, now);
-    if let Some((min, max)) = span {
-        span = Some((
-            from.map_or(min, |from| min.max(from)),
-            to.map_or(max, |to| max.min(to)),
-        ));
-    }
-    if let Some((min, max)) = extended
-        && histogram.min_doc_count == 0
-    {
-        span = Some(span.map_or((min, max), |(a, b)| (a.min(min), b.max(max))));
-    }
-    let Some((min, max)) = span.filter(|(min, max)| min <= max) else {
-        return Ok(Time::Edges(Vec::new()));
-    };
-    // A zone whose offset stands still over the data is a fixed one.
-    if let (Some(interval), Some(zone)) = (length, histogram.zone.constant_between(min, max)) {
-        return Ok(Time::Steps {
-            interval,
-            offset: (start + histogram.offset - zone).rem_euclid(interval),
-        });
-    }
-    edges(histogram, min, max, limits).map(Time::Edges)
-}
-
-/// The edges of the buckets that cover a span, in the histogram's zone.
-fn edges(histogram: &DateHistogram, min: Millis, max: Millis, limits: &Limits) -> ApiResult<Vec<Millis>> {
-    let zone = &histogram.zone;
-    let shifted = min - histogram.offset;
-    let local = shifted + zone.offset_at(shifted);
-    let (mut at, unit) = match histogram.interval {
-        Interval::Calendar(unit) => (unit.floor(local), unit),
-        Interval::Fixed(length) => (local.div_euclid(length) * length, Unit::Second),
-    };
-    let mut edges = vec![zone.to_instant(at) + histogram.offset];
-    while edges.last().is_some_and(|last| *last <= max) {
-        at = match histogram.interval {
-            Interval::Calendar(_) => unit.add(at, 1),
-            Interval::Fixed(length) => at + length,
-        };
-        let edge = zone.to_instant(at) + histogram.offset;
-        // Where the clock goes back an hour repeats, and where it goes forward one is missing.
-        if edges.last().is_some_and(|last| edge > *last) {
-            edges.push(edge);
-        }
-        if edges.len() > limits.max_buckets as usize + 1 {
-            return Err(too_many(limits));
+    if let (Some(extended), Some(hard)) = (plan.extended, plan.hard) {
+        let low = matches!((extended.min, hard.min), (Some(a), Some(b)) if a < b);
+        let high = matches!((extended.max, hard.max), (Some(a), Some(b)) if a > b);
+        if low || high {
+            return Err(ApiError::argument(format!(
+                "Extended bounds have to be inside hard bounds in [{name}]"
+            )));
         }
     }
-    Ok(edges)
+    Ok(())
 }
 
-/// More buckets than allowed.
-pub fn too_many(limits: &Limits) -> ApiError {
-    ApiError::new(
-        400,
-        "too_many_buckets_exception",
-        format!(
-            "Trying to create too many buckets. Must be less than or equal to: [{}] (--max-buckets)",
-            limits.max_buckets
-        ),
-    )
-    .with("max_buckets", limits.max_buckets)
-}
-
-/// The smallest and largest date among all indices, from the columns' own statistics.
-fn data_span(field: &Field, views: &[View]) -> ApiResult<Option<(Millis, Millis)>> {
-    let Some(column) = field.column() else {
-        return Ok(None);
+fn plan_ranges(agg: &Agg, ranges: &Ranges, scene: Scene<'_>, plan: &mut Plan) -> ApiResult<()> {
+    let want = match ranges.kind {
+        RangeKind::Number => Want::Number,
+        RangeKind::Date => Want::Date,
+        RangeKind::Ip => Want::Ip,
     };
-    let mut span: Option<(Millis, Millis)> = None;
-    for (_, _, searcher) in views {
-        for segment in searcher.segment_readers() {
-            let Some((values, ColumnType::I64)) = segment
-                .fast_fields()
-                .u64_lenient_for_type(Some(&[ColumnType::I64]), &column)?
-            else {
-                continue;
-            };
-            let (min, max) = (u64_to_i64(values.min_value()), u64_to_i64(values.max_value()));
-            if min <= max {
-                span = Some(span.map_or((min, max), |(a, b)| (a.min(min), b.max(max))));
-            }
-        }
+    let label = (agg.name.as_str(), agg.type_name.as_str());
+    let mut source = resolve(label, &ranges.source, want, scene.views, scene.now)?;
+    if ranges.kind == RangeKind::Date {
+        source = as_dates(source, &ranges.source);
     }
-    Ok(span)
-}
-
-/// The bounds that the query's required clauses put on the field.
-fn query_span(field: &Field, query: &Query, now: Millis) -> (Option<Millis>, Option<Millis>) {
-    match query {
-        Query::Range(range @ Range { field: name, .. }) if **name == *field.path => {
-            range::dates(field, range, now).unwrap_or((None, None))
-        }
-        Query::Constant(inner, _) | Query::Boost(inner, _) => query_span(field, inner, now),
-        Query::Bool(clauses) => {
-            let mut span = (None, None);
-            for clause in clauses.must.iter().chain(&clauses.filter) {
-                let (from, to) = query_span(field, clause, now);
-                span.0 = span.0.max(from);
-                span.1 = match (span.1, to) {
-                    (Some(a), Some(b)) => Some(std::cmp::min::<Millis>(a, b)),
-                    (a, b) => a.or(b),
+    if ranges.kind == RangeKind::Ip {
+        let mut all = ranges
+            .ranges
+            .iter()
+            .map(|range| {
+                let bound = |value: &Option<Value>| value.as_ref().map(|v| ip(&text(v))).transpose();
+                let (from, to) = match &range.mask {
+                    Some(mask) => network(mask)?,
+                    None => (bound(&range.from)?.unwrap_or(0), bound(&range.to)?),
                 };
+                let shown = |bits: u128| ip_text(bits);
+                let name = range
+                    .key
+                    .clone()
+                    .or_else(|| range.mask.clone())
+                    .unwrap_or_else(|| {
+                        format!(
+                            "{}-{}",
+                            if from == 0 { "*".to_owned() } else { shown(from) },
+                            to.map_or_else(|| "*".to_owned(), shown)
+                        )
+                    });
+                Ok(((from, to), name))
+            })
+            .collect::<ApiResult<Vec<_>>>()?;
+        all.sort_by_key(|((from, to), _)| (*from, to.unwrap_or(u128::MAX)));
+        (plan.addresses, plan.labels) = all.into_iter().unzip();
+    } else {
+        let formats = formats(ranges.source.format.as_deref(), source.field.as_deref());
+        let zone = ranges.source.zone.clone().unwrap_or(Zone::UTC);
+        let bound = |value: &Option<Value>, open: f64| -> ApiResult<f64> {
+            let Some(value) = value else { return Ok(open) };
+            if ranges.kind == RangeKind::Date || source.kind == Type::Date {
+                #[expect(clippy::cast_precision_loss, reason = "dates are far below 2^53 milliseconds")]
+                return date(value, &formats, &zone, scene.now).map(|at| at as f64);
             }
-            span
-        }
-        _ => (None, None),
+            super::request::options::as_f64(value).ok_or_else(|| {
+                ApiError::parsing(format!(
+                    "[range] of [{}] failed to parse the bound [{}]",
+                    agg.name,
+                    text(value)
+                ))
+            })
+        };
+        let mut all = ranges
+            .ranges
+            .iter()
+            .map(|range| {
+                let (from, to) = (
+                    bound(&range.from, f64::NEG_INFINITY)?,
+                    bound(&range.to, f64::INFINITY)?,
+                );
+                let side = |value: f64| {
+                    if value.is_finite() {
+                        source.show.key(value)
+                    } else {
+                        "*".to_owned()
+                    }
+                };
+                let name = range
+                    .key
+                    .clone()
+                    .unwrap_or_else(|| format!("{}-{}", side(from), side(to)));
+                Ok(((from, to), name))
+            })
+            .collect::<ApiResult<Vec<_>>>()?;
+        all.sort_by(|((a, b), _), ((c, d), _)| a.total_cmp(c).then(b.total_cmp(d)));
+        (plan.ranges, plan.labels) = all.into_iter().unzip();
     }
+    plan.sources.push(source);
+    Ok(())
+}
+
+fn ip(text: &str) -> ApiResult<u128> {
+    address(text).ok_or_else(|| ApiError::argument(format!("'{text}' is not an IP string literal.")))
+}
+
+/// The text of an address.
+pub fn ip_text(bits: u128) -> String {
+    IpAddr::from(bits.to_be_bytes()).to_canonical().to_string()
+}
+
+/// The first address of a network, and the one after its last.
+fn network(mask: &str) -> ApiResult<(u128, Option<u128>)> {
+    let wrong = || ApiError::argument(format!("Expected [ip/prefix] but was [{mask}]"));
+    let (base, prefix) = mask.split_once('/').ok_or_else(wrong)?;
+    let parsed: IpAddr = base.parse().map_err(|_| wrong())?;
+    let prefix: u32 = prefix.parse().map_err(|_| wrong())?;
+    let prefix = if parsed.is_ipv4() {
+        prefix.saturating_add(96)
+    } else {
+        prefix
+    };
+    if prefix > 128 {
+        return Err(wrong());
+    }
+    let size = 1_u128.checked_shl(128 - prefix).unwrap_or(0);
+    let bits = ip(base)?;
+    if size == 0 {
+        return Ok((0, None));
+    }
+    let first = bits & !(size - 1);
+    Ok((first, first.checked_add(size)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::date::format;
-    use crate::date::parse::{DEFAULT_FORMATS, parse};
-
-    fn histogram(interval: Interval) -> DateHistogram {
-        // Central European time by its rule, so that no time zone database is needed.
-        let zone = jiff::tz::TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").unwrap();
-        DateHistogram {
-            field: "t".into(),
-            interval,
-            zone: Zone::Named(zone),
-            offset: 0,
-            format: None,
-            min_doc_count: 0,
-            extended_bounds: None,
-            hard_bounds: None,
-            keyed: false,
-            descending: false,
-        }
-    }
-
-    fn cut(interval: Interval, from: &str, to: &str) -> Vec<String> {
-        let at = |text| parse(text, DEFAULT_FORMATS, &Zone::UTC).unwrap().start;
-        let edges = edges(&histogram(interval), at(from), at(to), &Limits::default()).unwrap();
-        edges.into_iter().map(format::iso).collect()
-    }
 
     #[test]
-    fn days_are_cut_at_local_midnight_across_the_end_of_summer_time() {
-        let edges = cut(
-            Interval::Calendar(Unit::Day),
-            "2026-10-24T12:00:00Z",
-            "2026-10-26T12:00:00Z",
-        );
-        assert_eq!(
-            edges,
-            [
-                "2026-10-23T22:00:00.000Z",
-                "2026-10-24T22:00:00.000Z",
-                "2026-10-25T23:00:00.000Z",
-                "2026-10-26T23:00:00.000Z"
-            ]
-        );
-    }
-
-    #[test]
-    fn months_and_quarters_are_those_of_the_calendar() {
-        let months = cut(
-            Interval::Calendar(Unit::Month),
-            "2026-01-31T12:00:00Z",
-            "2026-03-01T12:00:00Z",
-        );
-        assert_eq!(
-            months,
-            [
-                "2025-12-31T23:00:00.000Z",
-                "2026-01-31T23:00:00.000Z",
-                "2026-02-28T23:00:00.000Z",
-                "2026-03-31T22:00:00.000Z"
-            ]
-        );
-        assert_eq!(
-            cut(Interval::Calendar(Unit::Quarter), "2026-05-01", "2026-05-02").len(),
-            2
-        );
-    }
-
-    #[test]
-    fn more_edges_than_buckets_are_refused() {
-        let limits = Limits {
-            max_buckets: 10,
-            ..Limits::default()
-        };
-        let error = edges(
-            &histogram(Interval::Calendar(Unit::Day)),
-            0,
-            100 * 86_400_000,
-            &limits,
-        )
-        .unwrap_err();
-        assert_eq!(error.kind, "too_many_buckets_exception");
+    fn a_network_is_the_range_of_its_addresses() {
+        let (from, to) = network("10.0.0.77/25").unwrap();
+        assert_eq!(ip_text(from), "10.0.0.0");
+        assert_eq!(to.map(ip_text), Some("10.0.0.128".to_owned()));
+        assert_eq!(network("::/0").unwrap(), (0, None));
+        assert!(network("10.0.0.0/33").is_err());
+        assert!(network("x/8").is_err());
     }
 }

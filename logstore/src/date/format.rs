@@ -13,8 +13,10 @@ pub fn iso(millis: Millis) -> String {
 fn write_iso(local: Millis, suffix: &str) -> String {
     let c = Civil::from_millis(local);
     let (h, m, s, ms) = clock(c);
+    // Years of five digits have a sign, as ISO 8601 wants it.
+    let sign = if c.year > 9999 { "+" } else { "" };
     format!(
-        "{:04}-{:02}-{:02}T{h:02}:{m:02}:{s:02}.{ms:03}{suffix}",
+        "{sign}{:04}-{:02}-{:02}T{h:02}:{m:02}:{s:02}.{ms:03}{suffix}",
         c.year, c.month, c.day
     )
 }

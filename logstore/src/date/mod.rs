@@ -1,6 +1,7 @@
 //! Dates: milliseconds since 1970 in UTC, as Elasticsearch's `date` field keeps them.
 //!
-//! [`parse`] reads them, [`format`] writes them, [`math`] understands `now-15m/d`. Documents are parsed at
+//! [`parse`] reads them, [`format`] writes them, [`math`] understands `now-15m/d`, [`rounding`] cuts time into
+//! intervals. Documents are parsed at
 //! tens of thousands a second, so the reader is by hand and allocates nothing.
 
 pub mod civil;
@@ -8,6 +9,7 @@ pub mod format;
 pub mod math;
 pub mod parse;
 pub mod pattern;
+pub mod rounding;
 pub mod zone;
 
 /// Milliseconds since the epoch.

@@ -1,5 +1,7 @@
 //! Time zones: a fixed offset (`+01:00`, `UTC`) or a named zone with its rules.
 
+use jiff::tz::AmbiguousOffset;
+
 use super::Millis;
 use super::civil::DAY;
 
@@ -10,6 +12,17 @@ pub enum Zone {
     Fixed(i64),
     /// A zone of the tz database, whose offset depends on the instant.
     Named(jiff::tz::TimeZone),
+}
+
+/// The instants at which a local clock shows a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Local {
+    /// One.
+    Once(Millis),
+    /// None, since the clock was put forward; this is when.
+    Skipped(Millis),
+    /// Two, since the clock was put back.
+    Twice(Millis, Millis),
 }
 
 impl Zone {
@@ -42,6 +55,10 @@ impl Zone {
         if matches!(self, Self::Fixed(_)) {
             return Some(first);
         }
+        // A longer span is not worth looking through.
+        if to.saturating_sub(from) > 40 * 366 * DAY {
+            return None;
+        }
         // Rules change at most a few times a year: a look at every tenth day misses no summer.
         let mut at = from;
         while at < to {
@@ -53,10 +70,40 @@ impl Zone {
         (self.offset_at(to) == first).then_some(first)
     }
 
-    /// The instant at which the local clock shows `local`.
+    /// The instant at which the local clock shows `local`; the first of two, and the moment of the change for a
+    /// time that the clock skips.
     pub fn to_instant(&self, local: Millis) -> Millis {
-        let guess = local - self.offset_at(local);
-        local - self.offset_at(guess)
+        match self.resolve(local) {
+            Local::Once(instant) | Local::Skipped(instant) | Local::Twice(instant, _) => instant,
+        }
+    }
+
+    /// Every instant at which the local clock shows `local`.
+    pub fn resolve(&self, local: Millis) -> Local {
+        let zone = match self {
+            Self::Fixed(offset) => return Local::Once(local - offset),
+            Self::Named(zone) => zone,
+        };
+        let Ok(clock) = jiff::Timestamp::from_millisecond(local) else {
+            return Local::Once(local);
+        };
+        let clock = jiff::tz::Offset::UTC.to_datetime(clock);
+        let millis = |offset: jiff::tz::Offset| i64::from(offset.seconds()) * 1000;
+        match zone.to_ambiguous_timestamp(clock).offset() {
+            AmbiguousOffset::Unambiguous { offset } => Local::Once(local - millis(offset)),
+            AmbiguousOffset::Gap { before, .. } => {
+                // By the old offset the skipped time is after the change.
+                let after = local - millis(before);
+                let change = jiff::Timestamp::from_millisecond(after.saturating_add(1))
+                    .ok()
+                    .and_then(|after| zone.preceding(after).next())
+                    .map_or(after, |change| change.timestamp().as_millisecond());
+                Local::Skipped(change)
+            }
+            AmbiguousOffset::Fold { before, after } => {
+                Local::Twice(local - millis(before), local - millis(after))
+            }
+        }
     }
 }
 

@@ -101,6 +101,9 @@ fn add_one(
     if field.unindexed {
         return Ok(());
     }
+    if field.coerce == Some(false) {
+        uncoerced(field, scalar)?;
+    }
     let path = Arc::clone(&field.path);
     let text = || text.cloned().unwrap_or_else(|| scalar.text());
     match field.kind {
@@ -115,11 +118,9 @@ fn add_one(
         }
         Kind::Long { .. } if field.numeric == Numeric::Unsigned => out.number.push((path, unsigned(scalar)?)),
         Kind::Long { min, max } => {
-            uncoerced(field, scalar)?;
             out.number.push((path, Number::I64(long(scalar, min, max)?)));
         }
         Kind::Double => {
-            uncoerced(field, scalar)?;
             let value = field.numeric.round(double(scalar)?);
             if value.is_infinite() {
                 return Err(Misfit(
@@ -190,8 +191,8 @@ fn exact(field: &Field, path: Arc<str>, text: Arc<str>, out: &mut Values) -> Res
 }
 
 /// Refuses what only coercion makes fit, where the mapping does not want that.
-fn uncoerced(field: &Field, scalar: Scalar<'_>) -> Result<(), Misfit> {
-    if field.coerce != Some(false) {
+pub fn uncoerced(field: &Field, scalar: Scalar<'_>) -> Result<(), Misfit> {
+    if !matches!(field.kind, Kind::Long { .. } | Kind::Double) {
         return Ok(());
     }
     match scalar {

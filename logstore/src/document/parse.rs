@@ -280,7 +280,12 @@ impl Walk<'_, '_> {
                 }
             }
         };
-        match convert::add(&field, scalar, &mut self.out) {
+        // `index.mapping.coerce: false` is meant for fields that say nothing themselves.
+        let fits = match (self.parser.mapping.coerce, field.coerce) {
+            (Some(false), None) => convert::uncoerced(&field, scalar),
+            _ => Ok(()),
+        };
+        match fits.and_then(|()| convert::add(&field, scalar, &mut self.out)) {
             Ok(()) => Ok(Some(field)),
             Err(_) if self.parser.is_lenient(&field) => {
                 self.out

@@ -77,12 +77,12 @@ impl Index {
         writer.wal.rotate_if_large()?;
         let position = writer.wal.end();
         // A commit must not be ahead of the log on disk: after a power failure the numbers would be given twice.
-        self.sync(position)?;
+        self.sync_now(position)?;
         let payload = Payload {
             wal: position,
             next_seq_no: writer.next_seq_no,
         };
-        let payload = serde_json::to_string(&payload).expect("three numbers are JSON");
+        let payload = payload.written();
         if let Some(tantivy) = writer.tantivy.as_mut() {
             let committed = tantivy.prepare_commit().and_then(|mut prepared| {
                 prepared.set_payload(&payload);

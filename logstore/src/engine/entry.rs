@@ -24,6 +24,14 @@ pub enum Entry {
 // === impl Entry ===
 
 impl Entry {
+    /// How well it is.
+    pub fn status(&self) -> super::health::Status {
+        match self {
+            Self::Log(index) => index.status(),
+            Self::Hidden(_) => super::health::Status::Green,
+        }
+    }
+
     /// Its name.
     pub fn name(&self) -> &str {
         match self {

@@ -80,6 +80,14 @@ pub fn read(bytes: &[u8]) -> Read {
     parse(payload).map_or(Read::Corrupt, |frame| Read::Frame(frame, HEADER + length))
 }
 
+/// How far from the start of `bytes`, which is no record, the next record that passes its checksum begins.
+pub fn next(bytes: &[u8]) -> Option<usize> {
+    (1..bytes.len()).find(|at| {
+        // Most places fail on the kind of record, before any checksum is computed.
+        matches!(bytes.get(at + HEADER), Some(1 | 2)) && matches!(read(&bytes[*at..]), Read::Frame(..))
+    })
+}
+
 fn parse(payload: &[u8]) -> Option<Frame> {
     let (kind, rest) = payload.split_first()?;
     let (seq_no, rest) = rest.split_first_chunk::<8>()?;

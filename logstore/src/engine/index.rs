@@ -17,12 +17,15 @@ use std::time::Instant;
 use serde_json::{Value, json};
 use tantivy::{IndexReader, IndexWriter, ReloadPolicy};
 
+use super::damage::{self, Damage};
 use super::disk;
 use super::ids::IdFilter;
 use super::limit;
 use super::schema;
 use super::settings::Settings;
+use super::space::Space;
 use super::tokenizer;
+use super::verify;
 use super::versions::VersionMap;
 use super::wal::{Position, Syncer, Wal};
 use crate::analysis::Analysis;
@@ -54,6 +57,11 @@ pub struct Index {
     mapping: RwLock<Arc<Mapping>>,
     meta_changed: AtomicBool,
     meta_file: Mutex<()>,
+    pub(super) space: Arc<Space>,
+    /// What was found damaged when the index was opened.
+    pub(super) damages: Vec<Damage>,
+    /// Whether every segment that was there at the opening has passed its checksums.
+    pub(super) verified: AtomicBool,
 }
 
 /// What only one thread may touch: the ends of the two logs.
@@ -87,6 +95,29 @@ pub(super) struct Payload {
     pub(super) next_seq_no: u64,
 }
 
+// === impl Payload ===
+
+impl Payload {
+    /// As a commit carries it: its JSON and a checksum, since tantivy's list of segments has none.
+    pub(super) fn written(&self) -> String {
+        let json = serde_json::to_vec(self).expect("three numbers are JSON");
+        String::from_utf8_lossy(&verify::sealed(json)).into_owned()
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        serde_json::from_slice(verify::unsealed(text.as_bytes()).ok()?).ok()
+    }
+}
+
+/// One more than the largest number that a committed document has.
+fn next_seq_no(searcher: &tantivy::Searcher) -> u64 {
+    let largest = searcher.segment_readers().iter().filter_map(|segment| {
+        let column = segment.fast_fields().u64("_seq_no").ok()?;
+        (column.num_docs() > 0).then(|| column.max_value() + 1)
+    });
+    largest.max().unwrap_or(0)
+}
+
 /// Another request taught the index a field meanwhile, differently.
 #[derive(Debug)]
 pub(super) struct Taught;
@@ -101,6 +132,7 @@ impl Index {
         aside: &Path,
         name: &str,
         limits: Arc<Limits>,
+        space: Arc<Space>,
         settings: Settings,
         mapping: &Mapping,
     ) -> ApiResult<Self> {
@@ -108,7 +140,10 @@ impl Index {
         bind(&mut mapping, &settings)?;
         limit::check(&mapping, &settings, &limits)?;
         std::fs::create_dir_all(aside.join("tantivy"))?;
-        tantivy::Index::create_in_dir(aside.join("tantivy"), schema::schema())?;
+        tantivy::Index::builder()
+            .schema(schema::schema())
+            .settings(schema::storage())
+            .create_in_dir(aside.join("tantivy"))?;
         let meta = Meta {
             name: name.to_owned(),
             uuid: super::op::new_id().to_string(),
@@ -121,13 +156,24 @@ impl Index {
         if let Some(parent) = folder.parent() {
             std::fs::File::open(parent)?.sync_all()?;
         }
-        Self::open(folder, limits)
+        Self::open(folder, limits, space, &mut u64::MAX.clone())
     }
 
-    /// Opens an index and replays its log.
-    pub(super) fn open(folder: &Path, limits: Arc<Limits>) -> ApiResult<Self> {
+    /// Opens an index and replays its log. Its files are verified first, as long as the budget of bytes lasts; what
+    /// fails its checksum is set aside.
+    pub(super) fn open(
+        folder: &Path,
+        limits: Arc<Limits>,
+        space: Arc<Space>,
+        budget: &mut u64,
+    ) -> ApiResult<Self> {
         let bytes = std::fs::read(folder.join("meta.json"))?;
-        let meta: Meta = serde_json::from_slice(&bytes).map_err(std::io::Error::other)?;
+        let content = verify::unsealed(&bytes)
+            .map_err(|error| std::io::Error::other(format!("meta.json of the index {error}")))?;
+        let meta: Meta = serde_json::from_slice(content).map_err(std::io::Error::other)?;
+        let mut damages = damage::left(folder, &meta.name);
+        let (found, complete) = damage::check(folder, &meta.name, budget)?;
+        damages.extend(found);
         let mut mapping = Mapping::default();
         mapping::json::merge(&mut mapping, &meta.mappings)?;
         let analysis: tokenizer::SharedAnalysis = Arc::default();
@@ -137,21 +183,41 @@ impl Index {
         tantivy
             .tokenizers()
             .register(tokenizer::STANDARD, tokenizer::analyzing(Arc::clone(&analysis)));
-        let payload: Payload = tantivy
-            .load_metas()?
-            .payload
-            .and_then(|payload| serde_json::from_str(&payload).ok())
-            .unwrap_or_default();
-        let reader = tantivy
+        let reader: IndexReader = tantivy
             .reader_builder()
             .reload_policy(ReloadPolicy::Manual)
             .try_into()?;
+        let payload = match tantivy.load_metas()?.payload {
+            None => Payload::default(),
+            Some(payload) => Payload::read(&payload).unwrap_or_else(|| {
+                damages.push(Damage {
+                    index: meta.name.clone(),
+                    whole: false,
+                    reason:
+                        "the position of the last commit is damaged: the whole write-ahead log is replayed"
+                            .to_owned(),
+                });
+                // A replay replaces what is there by itself; only the numbers must not be given twice.
+                Payload {
+                    wal: Position::default(),
+                    next_seq_no: next_seq_no(&reader.searcher()),
+                }
+            }),
+        };
         let mut frames = Vec::new();
         let wal = Wal::open(&folder.join("wal"), payload.wal, |frame| {
             frames.push(frame);
             Ok(())
         })?;
+        damages.extend(wal.damage().iter().map(|reason| Damage {
+            index: meta.name.clone(),
+            whole: false,
+            reason: reason.clone(),
+        }));
         let index = Self {
+            space,
+            damages,
+            verified: AtomicBool::new(complete),
             name: meta.name,
             uuid: meta.uuid,
             created: meta.created,
@@ -327,6 +393,16 @@ impl Index {
         folder_size(&self.folder)
     }
 
+    /// Whether a write may be acknowledged before it is synced (`index.translog.durability: async`).
+    pub(super) fn is_async(&self) -> bool {
+        let settings = self.settings.read().unwrap_or_else(PoisonError::into_inner);
+        settings
+            .flat()
+            .get("index.translog.durability")
+            .and_then(Value::as_str)
+            .is_some_and(|text| text.eq_ignore_ascii_case("async"))
+    }
+
     /// Whether a write is not visible yet.
     pub fn is_dirty(&self) -> bool {
         self.dirty_since
@@ -378,7 +454,7 @@ fn bind(mapping: &mut Mapping, settings: &Settings) -> ApiResult<Arc<Analysis>> 
 }
 
 fn encode(meta: &Meta) -> Vec<u8> {
-    serde_json::to_vec_pretty(meta).expect("a meta file is plain JSON")
+    verify::sealed(serde_json::to_vec_pretty(meta).expect("a meta file is plain JSON"))
 }
 
 fn folder_size(folder: &Path) -> u64 {

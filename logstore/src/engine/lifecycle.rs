@@ -170,6 +170,7 @@ impl Store {
             &aside,
             name,
             Arc::clone(&self.limits),
+            Arc::clone(&self.space),
             settings,
             mapping,
         )?;
@@ -181,7 +182,7 @@ impl Store {
         Ok(index)
     }
 
-    fn check_free(&self, name: &str) -> ApiResult<()> {
+    pub(super) fn check_free(&self, name: &str) -> ApiResult<()> {
         let taken = |reason: String| {
             ApiError::new(400, "invalid_index_name_exception", reason)
                 .with("index_uuid", "_na_")

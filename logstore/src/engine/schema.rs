@@ -19,6 +19,8 @@ use tantivy::schema::{
     TextOptions,
 };
 
+use tantivy::store::{Compressor, ZstdCompressor};
+
 use super::tokenizer;
 
 /// Handles of the fixed fields.
@@ -43,6 +45,21 @@ pub struct Fields {
 }
 
 static FIXED: LazyLock<(Schema, Fields)> = LazyLock::new(build);
+
+/// The size of the blocks that stored documents are compressed in: larger ones compress better, and a hit has to
+/// decompress a whole one.
+const BLOCK: usize = 64 << 10;
+
+/// How documents are stored.
+pub fn storage() -> tantivy::IndexSettings {
+    tantivy::IndexSettings {
+        docstore_compression: Compressor::Zstd(ZstdCompressor {
+            compression_level: Some(3),
+        }),
+        docstore_blocksize: BLOCK,
+        ..tantivy::IndexSettings::default()
+    }
+}
 
 /// The schema.
 pub fn schema() -> Schema {

@@ -27,6 +27,9 @@ pub struct State {
     /// Life-cycle policies by name, as they were put. They are kept for the shippers that ask for them and
     /// never run: retention is a flag of the store.
     pub policies: BTreeMap<String, Value>,
+    /// Snapshot repositories by name, as they were put.
+    #[serde(default)]
+    pub repositories: BTreeMap<String, Value>,
     /// Persistent cluster settings, flat, as they were put. They change nothing here.
     pub settings: Map<String, Value>,
 }

@@ -11,24 +11,37 @@
 //! ```
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::Instant;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tracing::{error, info};
 
+use super::damage::{self, Damage};
 use super::disk::{self, DataFolder};
 use super::entry::Entry;
+use super::format;
 use super::index::Index;
+use super::space::Space;
 use super::state::State;
 use super::template::{TemplateKind, Templates};
-use crate::error::{ApiError, ApiResult};
+use crate::error::ApiResult;
 use crate::hidden::HiddenStore;
 use crate::ingest::Pipelines;
 use crate::limits::Limits;
 use crate::security::scope;
+
+/// Bytes that are verified before the store answers: a fraction of a second. The rest follows in the background.
+const VERIFIED_AT_START: u64 = 128 << 20;
+
+/// How often the logs of indices with asynchronous durability are synced: Elasticsearch's `sync_interval`.
+pub const ASYNC_SYNC: Duration = Duration::from_secs(5);
+
+/// How often the retention rules are looked at.
+const RETENTION_EVERY: Duration = Duration::from_secs(60);
 
 /// The store.
 #[derive(Debug)]
@@ -46,6 +59,18 @@ pub struct Store {
     /// Held while indices are made or removed.
     pub(super) changing: Mutex<()>,
     templates: RwLock<Templates>,
+    /// The disk that everything is on.
+    pub space: Arc<Space>,
+    /// Whole indices that were set aside.
+    pub(super) damaged_indices: Vec<Damage>,
+    /// Set when the process is to end.
+    pub(super) stopping: AtomicBool,
+    /// Held while a snapshot is made or removed.
+    pub(super) snapshots: Mutex<()>,
+    /// When asynchronous indices were synced last.
+    synced: Mutex<Instant>,
+    /// When the retention rules were looked at last.
+    retained: Mutex<Option<Instant>>,
     state: RwLock<Arc<State>>,
 }
 
@@ -56,6 +81,9 @@ impl Store {
     pub fn open(folder: DataFolder, limits: Limits) -> ApiResult<Self> {
         let limits = Arc::new(limits);
         let path = folder.path();
+        format::check(path)?;
+        let space = Arc::new(Space::new(limits.disk_reserve));
+        space.look(path);
         let trash = path.join("trash");
         if trash.exists() {
             std::fs::remove_dir_all(&trash)?;
@@ -68,16 +96,23 @@ impl Store {
             Err(error) => return Err(error.into()),
         };
         let mut indices = BTreeMap::new();
+        let mut damaged_indices = damage::indices_left(path);
+        let mut budget = VERIFIED_AT_START;
         for entry in std::fs::read_dir(path.join("indices"))? {
             let folder = entry?.path();
-            let index = Index::open(&folder, Arc::clone(&limits)).map_err(|error| {
-                ApiError::internal(format!(
-                    "cannot open the index in {}: {}; if an earlier version of logstored wrote it, open it with that version, or move the folder aside and send its documents again",
-                    folder.display(),
-                    error.reason
-                ))
-            })?;
-            indices.insert(index.name.clone(), Arc::new(index));
+            // What is damaged in a way that no checksum covers may well make a reader panic.
+            let opened = catch_unwind(AssertUnwindSafe(|| {
+                Index::open(&folder, Arc::clone(&limits), Arc::clone(&space), &mut budget)
+            }));
+            let reason = match opened {
+                Ok(Ok(index)) => {
+                    indices.insert(index.name.clone(), Arc::new(index));
+                    continue;
+                }
+                Ok(Err(error)) => error.reason,
+                Err(_) => "reading it failed in a way that nothing accounts for".to_owned(),
+            };
+            damaged_indices.push(damage::set_index_aside(path, &folder, &reason)?);
         }
         let state = State::read(path)?;
         let hidden = HiddenStore::open(&path.join("hidden.redb"), limits.max_hidden_bytes)?;
@@ -93,6 +128,12 @@ impl Store {
             indices: RwLock::new(indices),
             changing: Mutex::new(()),
             templates: RwLock::new(templates),
+            space,
+            damaged_indices,
+            stopping: AtomicBool::new(false),
+            snapshots: Mutex::default(),
+            synced: Mutex::new(Instant::now()),
+            retained: Mutex::new(None),
             state: RwLock::new(Arc::new(state)),
             hidden,
             pipelines: Pipelines::default(),
@@ -148,6 +189,21 @@ impl Store {
         all.extend(self.hidden.list().into_iter().map(Entry::Hidden));
         all.sort_by(|a, b| a.name().cmp(b.name()));
         all
+    }
+
+    /// Keeps others from making or removing snapshots.
+    pub fn hold_snapshots(&self) -> MutexGuard<'_, ()> {
+        self.snapshots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The folders that snapshot repositories may lie in: those of the flag, and `snapshots` in the data folder.
+    pub fn repository_roots(&self) -> Vec<PathBuf> {
+        let own = self
+            .path()
+            .canonicalize()
+            .unwrap_or_else(|_| self.path().to_owned())
+            .join("snapshots");
+        self.limits.path_repo.iter().cloned().chain([own]).collect()
     }
 
     /// Every index, sorted by name.
@@ -245,7 +301,26 @@ impl Store {
     /// Refreshes what is due; closes idle writers, and the longest unused beyond the limit.
     pub(super) fn housekeep(&self) {
         let now = Instant::now();
+        self.space.look(self.path());
+        if due(
+            &mut self.retained.lock().unwrap_or_else(PoisonError::into_inner),
+            now,
+            RETENTION_EVERY,
+        ) {
+            self.retain(&self.limits.retention, crate::date::now());
+        }
         let indices = self.list();
+        {
+            let mut synced = self.synced.lock().unwrap_or_else(PoisonError::into_inner);
+            if now.saturating_duration_since(*synced) >= ASYNC_SYNC {
+                *synced = now;
+                for index in &indices {
+                    if let Err(error) = index.sync_written() {
+                        error!(%error, labels.index = index.name, "syncing the write-ahead log failed");
+                    }
+                }
+            }
+        }
         let mut open = Vec::new();
         for index in indices {
             index.refresh_if_due(now);
@@ -271,6 +346,15 @@ impl Store {
             }
         }
     }
+}
+
+/// Whether something that is done every so often is due; then it counts as done.
+fn due(last: &mut Option<Instant>, now: Instant, every: Duration) -> bool {
+    let due = last.is_none_or(|last| now.saturating_duration_since(last) >= every);
+    if due {
+        *last = Some(now);
+    }
+    due
 }
 
 /// Reads the identity kept in a file, or makes one.

@@ -298,9 +298,7 @@ fn overlap(a: &[u8], b: &[u8]) -> bool {
         for j in 1..=b.len() {
             let y = b[j - 1];
             next[j] = if x == b'*' || y == b'*' {
-                reach[j] && (x == b'*' || y == b'*')
-                    || next[j - 1] && (x == b'*' || y == b'*')
-                    || reach[j - 1]
+                reach[j] || next[j - 1] || reach[j - 1]
             } else {
                 x == y && reach[j - 1]
             };

@@ -42,6 +42,7 @@ pub struct Wal {
     syncer: Arc<Syncer>,
     /// A failed append could not be undone: what follows it would be lost at a replay.
     broken: bool,
+    damage: Vec<String>,
 }
 
 /// The syncing half.
@@ -77,9 +78,9 @@ fn segments(folder: &Path) -> io::Result<Vec<u64>> {
 impl Wal {
     /// Opens the log in `folder` and gives every record from `from` on to `replay`, in order.
     ///
-    /// A torn end of the last segment is cut off with a warning: its write was never acknowledged. A corrupt
-    /// record anywhere else ends the replay of its segment with an error in the log, and the segment is kept
-    /// aside as `*.corrupt`.
+    /// A torn end of the last segment is cut off with a warning: its write was never acknowledged. A corrupt record
+    /// anywhere else is skipped: the segment is kept aside in the index's folder for damage, and the replay goes on
+    /// with the next record that passes its checksum.
     pub fn open(
         folder: &Path,
         from: Position,
@@ -90,10 +91,17 @@ impl Wal {
             File::open(parent)?.sync_all()?;
         }
         let found = segments(folder)?;
+        let mut damage = Vec::new();
         let last = found.last().copied().unwrap_or(from.segment).max(from.segment);
         for segment in found.iter().copied().filter(|segment| *segment >= from.segment) {
             let offset = if segment == from.segment { from.offset } else { 0 };
-            replay_segment(folder, segment, offset, segment == last, &mut replay)?;
+            damage.extend(replay_segment(
+                folder,
+                segment,
+                offset,
+                segment == last,
+                &mut replay,
+            )?);
         }
         for segment in found.into_iter().filter(|segment| *segment < from.segment) {
             std::fs::remove_file(segment_path(folder, segment))?;
@@ -130,7 +138,13 @@ impl Wal {
             end,
             syncer,
             broken: false,
+            damage,
         })
+    }
+
+    /// What was found damaged when the log was opened.
+    pub fn damage(&self) -> &[String] {
+        &self.damage
     }
 
     /// The half that makes appended records durable.
@@ -230,13 +244,13 @@ fn replay_segment(
     from: u64,
     is_last: bool,
     replay: &mut impl FnMut(Frame) -> io::Result<()>,
-) -> io::Result<()> {
+) -> io::Result<Option<String>> {
     let path = segment_path(folder, segment);
     let mut bytes = Vec::new();
     let mut file = OpenOptions::new().read(true).write(true).open(&path)?;
     file.seek(SeekFrom::Start(from))?;
     file.read_to_end(&mut bytes)?;
-    let mut at = 0;
+    let (mut at, mut skipped) = (0, 0);
     loop {
         let rest = bytes.get(at..).unwrap_or_default();
         match frame::read(rest) {
@@ -244,36 +258,68 @@ fn replay_segment(
                 replay(frame)?;
                 at += length;
             }
-            Read::End => return Ok(()),
+            Read::End => break,
             torn_or_corrupt => {
+                let next = frame::next(rest);
                 let offset = from + at as u64;
-                let name = path.display().to_string();
-                if torn_or_corrupt == Read::Corrupt || !is_last {
-                    std::fs::copy(&path, path.with_extension("corrupt"))?;
-                    tracing::error!(
-                        file.path = name,
-                        offset,
-                        lost_bytes = rest.len(),
-                        "write-ahead log record fails its checksum, what follows it is kept aside and not replayed"
-                    );
-                } else {
+                if next.is_none() && is_last && torn_or_corrupt == Read::Torn {
                     warn!(
-                        file.path = name,
+                        file.path = %path.display(),
                         offset,
                         lost_bytes = rest.len(),
                         "torn end of the write-ahead log cut off"
                     );
+                    file.set_len(offset)?;
+                    file.sync_all()?;
+                    break;
                 }
-                file.set_len(offset)?;
-                return file.sync_all();
+                if skipped == 0 {
+                    keep_aside(folder, &path)?;
+                }
+                let length = next.unwrap_or(rest.len());
+                skipped += length;
+                tracing::error!(
+                    event.action = "wal-damaged",
+                    file.path = %path.display(),
+                    offset,
+                    lost_bytes = length,
+                    "write-ahead log record fails its checksum, it is kept aside and not replayed"
+                );
+                metrics::counter!("logstore_wal_lost_bytes_total").increment(length as u64);
+                at += length;
+                if next.is_none() {
+                    // What is appended later must follow a whole record.
+                    file.set_len(offset)?;
+                    file.sync_all()?;
+                    break;
+                }
             }
         }
     }
+    Ok((skipped > 0).then(|| {
+        format!(
+            "{skipped} bytes of the write-ahead log {} failed their checksum and were not replayed",
+            path.display()
+        )
+    }))
+}
+
+/// Copies a damaged segment to where an index keeps what is damaged.
+fn keep_aside(folder: &Path, path: &Path) -> io::Result<()> {
+    let aside = folder.parent().unwrap_or(folder).join(super::damage::FOLDER);
+    std::fs::create_dir_all(&aside)?;
+    let name = path.file_name().unwrap_or_default();
+    std::fs::copy(path, aside.join(name).with_extension("wal")).map(|_| ())
 }
 
 // === impl Syncer ===
 
 impl Syncer {
+    /// Up to where the log is written, durable or not.
+    pub fn written(&self) -> Position {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner).0
+    }
+
     fn wrote(&self, end: Position, file: &Arc<File>) {
         *self.written.lock().unwrap_or_else(PoisonError::into_inner) = (end, Arc::clone(file));
     }
@@ -358,19 +404,32 @@ mod tests {
     }
 
     #[test]
-    fn a_corrupt_record_is_detected_and_its_segment_kept_aside() {
+    fn a_corrupt_record_is_skipped_and_its_segment_kept_aside() {
         let folder = tempfile::tempdir().unwrap();
-        let (mut wal, _) = replayed(folder.path(), Position::default());
+        let folder = folder.path().join("wal");
+        let (mut wal, _) = replayed(&folder, Position::default());
         let first = wal.append(&record(1)).unwrap();
         wal.append(&record(2)).unwrap();
+        wal.append(&record(3)).unwrap();
         drop(wal);
-        let path = segment_path(folder.path(), 0);
-        let mut bytes = std::fs::read(&path).unwrap();
-        let place = usize::try_from(first.offset).unwrap() + frame::HEADER + 3;
-        bytes[place] ^= 1;
-        std::fs::write(&path, bytes).unwrap();
-        assert_eq!(replayed(folder.path(), Position::default()).1, [1]);
-        assert!(path.with_extension("corrupt").exists());
+        let path = segment_path(&folder, 0);
+        let whole = std::fs::read(&path).unwrap();
+        // In the length, in the checksum, in the payload.
+        for byte in [1, 5, frame::HEADER + 3] {
+            let mut bytes = whole.clone();
+            bytes[usize::try_from(first.offset).unwrap() + byte] ^= 1;
+            std::fs::write(&path, bytes).unwrap();
+            let (wal, seen) = replayed(&folder, Position::default());
+            assert_eq!(seen, [1, 3], "byte {byte}");
+            assert_eq!(wal.damage().len(), 1);
+        }
+        assert!(
+            folder
+                .parent()
+                .unwrap()
+                .join("damaged/00000000000000000000.wal")
+                .exists()
+        );
     }
 
     #[test]

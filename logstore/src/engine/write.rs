@@ -17,7 +17,7 @@ use tracing::{error, info};
 use super::frame::{self, Frame};
 use super::ids::IdFilter;
 use super::index::{Index, Writer};
-use super::op::{Action, Done, Op, Outcome, new_id};
+use super::op::{Action, Done, Op, Outcome, ordered_id};
 use super::schema;
 use super::versions::Entry;
 use super::wal::Position;
@@ -83,6 +83,7 @@ impl Index {
 
     /// Applies writes in order. They are durable after [`Self::sync`] of the returned position.
     pub fn apply(&self, ops: Vec<ApiResult<Op>>) -> ApiResult<(Vec<ApiResult<Outcome>>, Position)> {
+        self.space.check(&self.name)?;
         self.check_block(super::block::Doing::Writing)?;
         self.keep_meta()?;
         let mut guard = self.lock_writer()?;
@@ -124,8 +125,25 @@ impl Index {
         Ok((outcomes, position))
     }
 
-    /// Returns once everything up to the position is durable.
+    /// Returns once everything up to the position is durable; at once where the index's settings say that a write
+    /// need not be (the housekeeping syncs it within [`super::store::ASYNC_SYNC`] then).
     pub fn sync(&self, position: Position) -> ApiResult<()> {
+        if self.is_async() {
+            return Ok(());
+        }
+        self.sync_now(position)
+    }
+
+    /// Makes durable what an index with asynchronous durability has acknowledged.
+    pub(super) fn sync_written(&self) -> ApiResult<()> {
+        if !self.is_async() {
+            return Ok(());
+        }
+        self.sync_now(self.syncer.written())
+    }
+
+    /// Returns once everything up to the position is durable.
+    pub(super) fn sync_now(&self, position: Position) -> ApiResult<()> {
         self.syncer.sync(position).map_err(|error| {
             ApiError::unavailable(format!(
                 "cannot sync the write-ahead log of index [{}]: {error}",
@@ -426,7 +444,7 @@ fn prepare_one(parser: &mut Parser<'_>, request: &Request) -> ApiResult<Op> {
             )));
         }
         Some(id) => (id.as_str().into(), false),
-        None => (new_id(), true),
+        None => (ordered_id(), true),
     };
     let action = match &request.source {
         Some(source) => Action::Index {

@@ -263,7 +263,7 @@ pub fn reindex(call: &Call) -> ApiResult<Reply> {
     let mut tally = Tally::default();
     for entry in &entries {
         match entry {
-            Entry::Log(index) => job.from_log(call.store(), index, &mut tally)?,
+            Entry::Log(index) => job.copy_log(call.store(), index, &mut tally)?,
             Entry::Hidden(index) => {
                 let asked = crate::hidden::search::Asked::default();
                 for (_, document) in
@@ -298,7 +298,7 @@ struct Reindex {
 }
 
 impl Reindex {
-    fn from_log(&self, store: &Store, index: &Arc<Index>, tally: &mut Tally) -> ApiResult<()> {
+    fn copy_log(&self, store: &Store, index: &Arc<Index>, tally: &mut Tally) -> ApiResult<()> {
         index.check_block(Doing::Reading)?;
         let query = match &self.query {
             Some(query) => dsl::parse(query)?,

@@ -1,5 +1,5 @@
-//! What clients ask about the cluster, which here is one node that is always green: the root answer, health,
-//! state, settings.
+//! What clients ask about the cluster, which here is one node, green unless something on its disk is
+//! damaged: the root answer, health, state, settings.
 
 use serde_json::{Map, Value, json};
 
@@ -8,6 +8,7 @@ use super::nodes::NODE_ID;
 use super::params::options_over;
 use super::reply::Reply;
 use crate::engine::entry::Entry;
+use crate::engine::health::Status;
 use crate::engine::name;
 use crate::engine::resolve::Options;
 use crate::engine::settings::nest;
@@ -58,10 +59,16 @@ pub fn health(call: &Call) -> ApiResult<Reply> {
         least && number.parse::<u32>().is_ok_and(|number| number > 1)
     });
     let timed_out = missing || nodes_wanted;
+    let health = if expression.is_empty() {
+        call.store().status()
+    } else {
+        entries.iter().map(Entry::status).max().unwrap_or(Status::Green)
+    }
+    .word();
     let shards = entries.len();
     let mut body = json!({
         "cluster_name": CLUSTER_NAME,
-        "status": if missing { "red" } else { "green" },
+        "status": if missing { "red" } else { health },
         "timed_out": timed_out,
         "number_of_nodes": 1,
         "number_of_data_nodes": 1,
@@ -84,7 +91,7 @@ pub fn health(call: &Call) -> ApiResult<Reply> {
     if level != "cluster" {
         let of_index = |entry: &Entry| {
             let mut shown = json!({
-                "status": "green",
+                "status": entry.status().word(),
                 "number_of_shards": 1,
                 "number_of_replicas": 0,
                 "active_primary_shards": 1,
@@ -94,7 +101,7 @@ pub fn health(call: &Call) -> ApiResult<Reply> {
                 "unassigned_shards": 0,
             });
             if level == "shards" {
-                shown["shards"] = json!({"0": {"status": "green", "primary_active": true, "active_shards": 1, "relocating_shards": 0, "initializing_shards": 0, "unassigned_shards": 0}});
+                shown["shards"] = json!({"0": {"status": entry.status().word(), "primary_active": true, "active_shards": 1, "relocating_shards": 0, "initializing_shards": 0, "unassigned_shards": 0}});
             }
             (entry.name().to_owned(), shown)
         };
@@ -327,7 +334,7 @@ pub fn stats(call: &Call) -> ApiResult<Reply> {
         "cluster_name": CLUSTER_NAME,
         "cluster_uuid": call.store().cluster_uuid,
         "timestamp": crate::date::now(),
-        "status": "green",
+        "status": call.store().status().word(),
         "indices": {
             "count": count,
             "shards": {"total": count, "primaries": count, "replication": 0.0, "index": {"shards": spread, "primaries": spread, "replication": {"min": 0.0, "max": 0.0, "avg": 0.0}}},

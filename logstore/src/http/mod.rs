@@ -34,6 +34,7 @@ pub mod scroll;
 pub mod search;
 pub mod search_shards;
 pub mod security;
+pub mod snapshot;
 pub mod stats;
 pub mod tasks;
 pub mod template;

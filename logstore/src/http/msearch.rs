@@ -45,7 +45,7 @@ pub async fn multi_search(
         // Of the parameters of a search these hold for all of them.
         let shared: Params = params
             .iter()
-            .filter(|(name, _)| name.as_str() == "rest_total_hits_as_int")
+            .filter(|(name, _)| ["rest_total_hits_as_int", "typed_keys"].contains(&name.as_str()))
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect();
         let envelope = Envelope {

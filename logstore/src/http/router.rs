@@ -11,7 +11,7 @@ use super::call::{Call, Work};
 use super::{
     admin, alias, analyze, bulk, by_query, cat, cluster, data_stream, document, explain, field_caps,
     field_stats, front, index, license, msearch, nodes, pipeline, point, scroll, search, search_shards,
-    security, stats, tasks, template, terms_enum,
+    security, snapshot, stats, tasks, template, terms_enum,
 };
 
 type Routes = Router<Arc<App>>;
@@ -56,6 +56,7 @@ pub fn router(app: Arc<App>) -> Router {
     let routes = templates(routes);
     let routes = of_cluster(routes);
     let routes = ingest(routes);
+    let routes = snapshots(routes);
     let routes = features(routes);
     let routes = secured(routes);
     let inner = routes
@@ -66,6 +67,30 @@ pub fn router(app: Arc<App>) -> Router {
     Router::new()
         .fallback_service(inner)
         .layer(from_fn_with_state(app, front::front))
+}
+
+fn snapshots(routes: Routes) -> Routes {
+    let repository = got(snapshot::get_repository)
+        .put(|call: Call| call.run(snapshot::put_repository))
+        .post(|call: Call| call.run(snapshot::put_repository))
+        .delete(|call: Call| call.run(snapshot::delete_repository));
+    let one = got(snapshot::get)
+        .put(|call: Call| call.run(snapshot::take))
+        .post(|call: Call| call.run(snapshot::take))
+        .delete(|call: Call| call.run(snapshot::delete));
+    routes
+        .route("/_snapshot", got(snapshot::get_repository))
+        .route("/_snapshot/{repository}", repository)
+        .route("/_snapshot/{repository}/_verify", posted(snapshot::verify))
+        .route("/_snapshot/{repository}/{snapshot}", one)
+        .route(
+            "/_snapshot/{repository}/{snapshot}/_status",
+            got(snapshot::status),
+        )
+        .route(
+            "/_snapshot/{repository}/{snapshot}/_restore",
+            posted(snapshot::restore),
+        )
 }
 
 fn documents(routes: Routes) -> Routes {

@@ -254,6 +254,7 @@ fn from_url(request: &mut SearchRequest, params: &Params) -> ApiResult<()> {
         ("seq_no_primary_term", &mut request.seq_no),
         ("explain", &mut request.explain),
         ("track_scores", &mut request.track_scores),
+        ("typed_keys", &mut request.typed_keys),
     ] {
         if params.contains_key(name) {
             *target = flag(params, name);

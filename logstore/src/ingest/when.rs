@@ -226,7 +226,7 @@ fn field<'t>(letter: char, width: usize, adjacent: bool, text: &'t str, read: &m
                     .take(5)
                     .take_while(|b| b.is_ascii_digit() || *b == b':')
                     .count();
-                read.offset = Some(parse_offset(text[..length].as_bytes())?);
+                read.offset = Some(parse_offset(&text.as_bytes()[..length])?);
                 &text[length..]
             } else {
                 let word = text

@@ -117,6 +117,29 @@ pub fn search(
     serde_json::to_string(&answer).map_err(|error| ApiError::internal(error.to_string()))
 }
 
+/// The `hits` of a bucket, as a value: what `top_hits` shows.
+pub fn inner_hits(
+    request: &SearchRequest,
+    hits: &[Hit],
+    total: u64,
+    max_score: Option<f32>,
+) -> ApiResult<Value> {
+    let hits = hits
+        .iter()
+        .map(|hit| {
+            let hit = one(Presented::default(), request, hit, false);
+            // Through text, since `_source` is text already.
+            let text = serde_json::to_string(&hit).map_err(|error| ApiError::internal(error.to_string()))?;
+            serde_json::from_str(&text).map_err(|error| ApiError::internal(error.to_string()))
+        })
+        .collect::<ApiResult<Vec<Value>>>()?;
+    Ok(json!({
+        "total": {"value": total, "relation": "eq"},
+        "max_score": max_score,
+        "hits": hits,
+    }))
+}
+
 /// `_shards` of an answer over some indices, each of which is one shard.
 pub fn shards(count: usize) -> Value {
     json!({"total": count, "successful": count, "skipped": 0, "failed": 0})

@@ -5,9 +5,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use serde_json::{Map, Value};
-use tantivy::aggregation::agg_req::Aggregations;
-use tantivy::aggregation::intermediate_agg_result::IntermediateAggregationResults;
-use tantivy::aggregation::{AggContextParams, AggregationLimitsGuard, DistributedAggregationCollector};
 use tantivy::collector::Count;
 use tantivy::query::{BoostQuery, Query as Lowered};
 
@@ -24,6 +21,7 @@ use crate::engine::index::Index;
 use crate::error::{ApiError, ApiResult};
 use crate::limits::Limits;
 use crate::mapping::{Field, Mapping, pattern};
+use crate::present;
 use crate::query::{Lowering, Query, check};
 
 /// How many documents matched.
@@ -62,7 +60,7 @@ pub struct Outcome {
 struct Part {
     found: Found,
     count: u64,
-    aggregated: Option<(Aggregations, IntermediateAggregationResults)>,
+    aggregated: aggs::Collected,
 }
 
 /// Everything that is the same in each index of a search.
@@ -72,8 +70,7 @@ struct Run<'a> {
     now: Millis,
     keys: Vec<SortKey>,
     scores: bool,
-    plan: Vec<aggs::Plan>,
-    guard: AggregationLimitsGuard,
+    aggs: aggs::Run<'a>,
     budget: Arc<Budget>,
 }
 
@@ -91,8 +88,7 @@ pub fn execute(views: &[View], request: &SearchRequest, limits: &Limits) -> ApiR
         views,
         now,
         scores,
-        plan: aggs::plan(&request.aggs, &request.query, views, now, limits)?,
-        guard: AggregationLimitsGuard::new(None, Some(limits.max_buckets)),
+        aggs: aggs::Run::new(&request.aggs, &request.query, views, now, limits)?,
         budget: Arc::new(Budget::until(request.timeout.map(|time| started + time))),
         keys,
     };
@@ -105,7 +101,7 @@ pub fn execute(views: &[View], request: &SearchRequest, limits: &Limits) -> ApiR
         parts.push(run.search(place).map_err(|error| error.on_shard(&view.0.name))?);
     }
     let total: u64 = parts.iter().map(|part| part.count).sum();
-    let aggregations = run.aggregations(&mut parts, limits)?;
+    let aggregations = run.aggregations(&mut parts)?;
     let (hits, last) = run.hits(&parts, limits)?;
     let max_score = parts
         .iter()
@@ -213,11 +209,8 @@ impl Run<'_> {
             None => None,
         };
         let top = self.top(place, mapping)?;
-        let aggregations = aggs::lower(&request.aggs, &self.plan, &lowering)?;
-        let collector = (!request.aggs.is_empty()).then(|| {
-            let context = AggContextParams::new(self.guard.clone(), index.tantivy().tokenizers().clone());
-            DistributedAggregationCollector::from_aggs(aggregations.clone(), context)
-        });
+        let bound = self.aggs.bind(place, &lowering, searcher)?;
+        let collector = self.aggs.collector(&bound);
         let counts = request.track != Track::Off;
         let (found, counted, aggregated) = match (top, collector, hits_query) {
             (None, None, hits_query) => {
@@ -238,7 +231,10 @@ impl Run<'_> {
         Ok(Part {
             found: found.unwrap_or_default(),
             count: counted.unwrap_or_default() as u64,
-            aggregated: aggregated.map(|part| (aggregations, part)),
+            aggregated: aggs::Collected {
+                matches: aggregated.transpose()?,
+                everything: self.aggs.collect_global(place, &lowering, searcher)?,
+            },
         })
     }
 
@@ -311,27 +307,50 @@ impl Run<'_> {
         Ok(position)
     }
 
-    fn aggregations(&self, parts: &mut [Part], limits: &Limits) -> ApiResult<Option<Map<String, Value>>> {
+    fn aggregations(&self, parts: &mut [Part]) -> ApiResult<Option<Map<String, Value>>> {
         if self.request.aggs.is_empty() {
             return Ok(None);
         }
-        let mut merged: Option<(Aggregations, IntermediateAggregationResults)> = None;
-        for (request, part) in parts.iter_mut().filter_map(|part| part.aggregated.take()) {
-            merged = Some(match merged {
-                None => (request, part),
-                Some((request, mut all)) => {
-                    all.merge_fruits(part)?;
-                    (request, all)
-                }
-            });
+        let collected = parts.iter_mut().map(|part| std::mem::take(&mut part.aggregated));
+        let fetch = |own: &SearchRequest, found: aggs::Hits| self.top_hits(own, found);
+        self.aggs
+            .finish(collected, &fetch, self.request.typed_keys)
+            .map(Some)
+    }
+
+    /// The `hits` of a `top_hits` aggregation.
+    fn top_hits(&self, request: &SearchRequest, found: aggs::Hits) -> ApiResult<Value> {
+        let by_score = request.sort.is_empty();
+        let shows_scores =
+            by_score || request.track_scores || request.sort.iter().any(|key| key.by == By::Score);
+        // Highlights and named queries look at what the search asks for.
+        let mut own = request.clone();
+        own.query = self.request.query.clone();
+        let max_score = found
+            .best
+            .iter()
+            .filter_map(|(_, hit)| hit.score)
+            .reduce(f32::max);
+        let mut hits = Vec::with_capacity(request.size.min(found.best.len()));
+        for (place, candidate) in found.best.iter().skip(request.from).take(request.size) {
+            let view = self
+                .views
+                .get(*place)
+                .ok_or_else(|| ApiError::internal("a hit of an index that was not searched"))?;
+            let sort = if by_score {
+                Vec::new()
+            } else {
+                request
+                    .sort
+                    .iter()
+                    .zip(&candidate.values)
+                    .map(|(key, value)| key.write(value))
+                    .collect()
+            };
+            let score = candidate.score.filter(|_| shows_scores);
+            hits.push(Reading::new(view, &own, self.now)?.read(candidate.address, score, sort)?);
         }
-        let results = match merged {
-            Some((request, all)) => all.into_final_result(request, self.guard.clone())?,
-            None => tantivy::aggregation::agg_result::AggregationResults::default(),
-        };
-        let rendered = aggs::render(&self.request.aggs, &self.plan, &results);
-        aggs::check_buckets(&rendered, limits)?;
-        Ok(Some(rendered))
+        present::search::inner_hits(request, &hits, found.total, max_score.filter(|_| shows_scores))
     }
 
     /// The hits of the page, and where the next one starts.

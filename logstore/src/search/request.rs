@@ -89,6 +89,8 @@ pub struct SearchRequest {
     pub slice: Option<Slice>,
     /// Hits that tie are told apart by a last sort value, as `search_after` in a point in time and scrolls need it.
     pub tiebreak: bool,
+    /// Aggregations have their type before their name.
+    pub typed_keys: bool,
 }
 
 /// A point in time.
@@ -137,6 +139,7 @@ impl Default for SearchRequest {
             point: None,
             slice: None,
             tiebreak: false,
+            typed_keys: false,
         }
     }
 }

@@ -67,6 +67,13 @@ impl Rules {
         self.0.is_empty()
     }
 
+    /// Says what no message has said yet: nothing more will come.
+    pub(crate) fn finish(&self) {
+        for rule in self.0.iter() {
+            rule.sweep(None);
+        }
+    }
+
     /// Shows an event to every rule.
     pub(crate) fn observe(&self, document: &[u8], now: Instant) {
         for rule in self.0.iter().filter(|rule| rule.when.matches(document)) {
@@ -86,7 +93,7 @@ pub(crate) async fn tick(rules: std::sync::Weak<Vec<Rule>>, stop: CancellationTo
         // The stage owns them; when it has ended there is nothing more to say.
         let Some(rules) = rules.upgrade() else { return };
         for rule in rules.iter() {
-            rule.sweep(Instant::now());
+            rule.sweep(Some(Instant::now()));
         }
     }
 }
@@ -156,12 +163,17 @@ impl Rule {
         }
     }
 
-    fn sweep(&self, now: Instant) {
+    /// Says at the end of a silence what came during it. Without a time, all silences are over.
+    fn sweep(&self, at: Option<Instant>) {
+        let now = at.unwrap_or_else(Instant::now);
         let mut over = Vec::new();
         {
             let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
             for (key, counted) in counts.iter_mut() {
-                if counted.silent_until.is_some_and(|until| until <= now) {
+                if counted
+                    .silent_until
+                    .is_some_and(|until| at.is_none() || until <= now)
+                {
                     counted.silent_until = None;
                     if counted.suppressed > 0 {
                         // As long as it goes on, one message each time.
@@ -260,14 +272,14 @@ mod tests {
         for _ in 0..1000 {
             rule.matched(b"{\"a\":1}", start);
         }
-        rule.sweep(start + Duration::from_secs(5));
+        rule.sweep(Some(start + Duration::from_secs(5)));
         assert_eq!(notices.try_recv().unwrap().count, 1);
         assert!(notices.try_recv().is_err());
-        rule.sweep(start + Duration::from_secs(10));
+        rule.sweep(Some(start + Duration::from_secs(10)));
         let rolled_up = notices.try_recv().unwrap();
         assert_eq!((rolled_up.count, rolled_up.rolled_up), (999, true));
-        rule.sweep(start + Duration::from_secs(20));
-        rule.sweep(start + Duration::from_secs(100));
+        rule.sweep(Some(start + Duration::from_secs(20)));
+        rule.sweep(Some(start + Duration::from_secs(100)));
         assert!(rule.counts.lock().unwrap().is_empty());
     }
 

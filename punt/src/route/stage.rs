@@ -129,6 +129,7 @@ impl Stage {
                 self.sync(&mut pending)?;
             }
         }
+        self.alerts.finish();
         self.sync(&mut pending)?;
         // Closes the buffers: sinks send what is there. Sources still wait to hear of what was in memory.
         self.outlets.clear();

@@ -55,6 +55,7 @@ impl Transform for Program {
         match Runtime::default().resolve(&mut target, &self.0, &TimeZone::default()) {
             Ok(_) => {}
             Err(Terminate::Abort(_)) => return Outcome::Drop(Count::DroppedFailed),
+            Err(Terminate::Interrupted) => return Outcome::Failed("the program was interrupted".to_owned()),
             Err(Terminate::Error(error)) => return Outcome::Failed(error.to_string()),
         }
         let body = match serde_json::to_vec(&target.value) {
@@ -104,5 +105,51 @@ fn insert(object: &mut BTreeMap<KeyString, Value>, path: &str, value: Value) -> 
     match inner {
         Value::Object(inner) => insert(inner, rest, value),
         _ => Err(value),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(source: &str, document: &str) -> (Outcome, String) {
+        let config: VrlConfig = toml::from_str(&format!("source = '''{source}'''")).unwrap();
+        let program = Program::new(&config).unwrap();
+        let mut draft = Draft::default();
+        draft.open(document.as_bytes()).unwrap();
+        let outcome = program.apply(&mut draft, &mut Scratch::default());
+        let mut out = Vec::new();
+        draft.write(&mut out);
+        (outcome, String::from_utf8(out).unwrap())
+    }
+
+    #[test]
+    fn a_program_sees_nested_fields_and_gives_dotted_ones() {
+        let (outcome, document) = run(
+            ".service.name = upcase!(.service.name)\n.new = 1",
+            r#"{"service.name":"api","service.id":7}"#,
+        );
+        assert_eq!(outcome, Outcome::Pass);
+        let document: serde_json::Value = serde_json::from_str(&document).unwrap();
+        assert_eq!(document["service.name"], "API");
+        assert_eq!(
+            (&document["service.id"], &document["new"]),
+            (&7.into(), &1.into())
+        );
+    }
+
+    #[test]
+    fn an_abort_drops_and_an_error_fails_and_changes_nothing() {
+        assert_eq!(run("abort", "{}").0, Outcome::Drop(Count::DroppedFailed));
+        let (outcome, document) = run(".a = 1\n.b = to_int!(.b)", r#"{"b":"x"}"#);
+        assert!(matches!(outcome, Outcome::Failed(_)));
+        assert_eq!(document, r#"{"b":"x"}"#);
+    }
+
+    #[test]
+    fn what_does_not_compile_is_shown_with_its_place() {
+        let config: VrlConfig = toml::from_str("source = '.a = upcase(.b)'").unwrap();
+        let fault = Program::new(&config).err().unwrap();
+        assert!(fault.contains("error[E"), "{fault}");
     }
 }

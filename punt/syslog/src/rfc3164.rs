@@ -22,10 +22,10 @@ const MAX_TAG: usize = 128;
 const MAX_WORDS: usize = 48;
 
 /// AIX puts this before the host of a message that it forwards.
-const FORWARDED: &str = "Message forwarded from ";
+const FORWARDED: [&str; 2] = ["Message", "forwarded from "];
 
 /// What syslogd writes instead of a line that came again: it has no tag, and on some systems no host.
-const REPEATED: &str = "last message repeated ";
+const REPEATED: [&str; 2] = ["last", "message repeated "];
 
 struct Tag<'a> {
     name: &'a str,
@@ -49,18 +49,12 @@ pub(crate) fn parse(rest: &str, priority: Option<Priority>, received: Timestamp)
             .strip_prefix(':')
             .unwrap_or(after)
             .trim_start_matches([' ', BOM]);
-        let forwarded = rest
-            .strip_prefix(FORWARDED)
-            .and_then(|rest| rest.split_once(": "));
         let host = rest.split(' ').next().unwrap_or_default();
         // `host: %SYS-5-CONFIG_I: text` (Cisco IOS) and `host : %ASA-6-302013: text` (Cisco ASA, relayed).
-        if let Some((named, text)) = forwarded
-            .filter(|(named, _)| is_host(named))
-            .or_else(|| cisco_host(rest))
-        {
+        if let Some((named, text)) = forwarded(rest).or_else(|| cisco_host(rest)) {
             message.hostname = Some(named);
             rest = text.trim_start_matches([' ', BOM]);
-        } else if !host.is_empty() && !is_tag(host) && !rest.starts_with(REPEATED) {
+        } else if !host.is_empty() && !is_tag(host) && phrase(rest, REPEATED).is_none() {
             message.hostname = Some(host);
             rest = rest[host.len()..].trim_start_matches([' ', BOM]);
         }
@@ -85,6 +79,28 @@ fn sequence(rest: &str) -> Option<(u64, &str)> {
     Some((rest[..digits].parse().ok()?, after))
 }
 
+/// The host of a message that AIX forwards, and its text.
+fn forwarded(rest: &str) -> Option<(&str, &str)> {
+    let (name, text) = phrase(rest, FORWARDED)?.split_once(": ")?;
+    // As a host these would begin what is said without one.
+    if !is_host(name) || name == FORWARDED[0] || name == REPEATED[0] {
+        return None;
+    }
+    // What a relay puts before a mnemonic is no part of the text.
+    let text = text.trim_start_matches([' ', BOM]);
+    let mnemonic = text
+        .strip_prefix(": ")
+        .map(|text| text.trim_start_matches([' ', BOM]));
+    let relayed = mnemonic.filter(|text| tag(text).is_some_and(|tag| is_mnemonic(tag.name)));
+    Some((name, relayed.unwrap_or(text)))
+}
+
+/// What follows this phrase, whose first word could be taken for a host.
+fn phrase<'a>(rest: &'a str, [first, then]: [&str; 2]) -> Option<&'a str> {
+    let after = rest.strip_prefix(first)?.strip_prefix(' ')?;
+    after.trim_start_matches([' ', BOM]).strip_prefix(then)
+}
+
 /// Whether this could be a host where something else says that it is one.
 fn is_host(name: &str) -> bool {
     let plain = |b: u8| b.is_ascii_graphic() && !matches!(b, b'%' | b'<' | b'>');
@@ -101,6 +117,16 @@ fn cisco_host(rest: &str) -> Option<(&str, &str)> {
     };
     let mnemonic = tag(text)?.name;
     (is_host(name) && is_mnemonic(mnemonic)).then_some((name, text))
+}
+
+/// Whether a text is Cisco's, so that the word before it would be taken for its host.
+pub(crate) fn begins_with_mnemonic(text: &str) -> bool {
+    let text = text.trim_start_matches([' ', BOM]);
+    let text = text
+        .strip_prefix(": ")
+        .unwrap_or(text)
+        .trim_start_matches([' ', BOM]);
+    tag(text).is_some_and(|tag| is_mnemonic(tag.name))
 }
 
 fn is_mnemonic(word: &str) -> bool {

@@ -59,6 +59,7 @@ pub(crate) fn iso(line: &str) -> Option<(Timestamp, &str)> {
     let offset = at.zone()?;
     let date = Date::new(i16::try_from(year).ok()?, narrow(month)?, narrow(day)?).ok()?;
     let timestamp = offset.to_timestamp(DateTime::from_parts(date, time)).ok()?;
+    let timestamp = writable(timestamp)?;
     Some((timestamp, &line[line.len() - at.0.len()..]))
 }
 
@@ -105,7 +106,14 @@ pub(crate) fn bsd(line: &str, received: Timestamp) -> Option<(Timestamp, &str)> 
     let timestamp = timestamp
         .checked_sub(SignedDuration::from_hours(hours.into()))
         .ok()?;
+    let timestamp = writable(timestamp)?;
     Some((timestamp, &line[line.len() - at.0.len()..]))
+}
+
+/// A time of the years 0 to 9999: another one cannot be written as RFC 3339, and is none that a sender means.
+fn writable(timestamp: Timestamp) -> Option<Timestamp> {
+    const YEAR_0: i64 = -62_167_219_200;
+    (timestamp.as_second() >= YEAR_0).then_some(timestamp)
 }
 
 /// The year that brings the date nearest to the time of receipt: a line of 31 December that arrives on
@@ -278,6 +286,7 @@ mod tests {
             "2026-13-01T00:00:00Z",
             "2026-11-24T25:00:00Z",
             "2026-11-24",
+            "0000-01-01T00:00:00+01:00",
             "",
             "é",
         ] {

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::rfc3164::begins_with_mnemonic;
 use crate::{Message, Protocol};
 
 // === impl Message ===
@@ -35,8 +36,11 @@ impl Message<'_> {
         }
         if let Some(appname) = self.appname {
             out.push_str(appname);
-            if let Some(procid) = self.procid {
-                let _ = write!(out, "[{procid}]");
+            match self.procid {
+                Some(procid) => drop(write!(out, "[{procid}]")),
+                // Without brackets this would be the host of what follows.
+                None if begins_with_mnemonic(self.message) => out.push_str("[]"),
+                None => {}
             }
             out.push_str(": ");
         }

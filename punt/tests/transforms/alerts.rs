@@ -22,7 +22,13 @@ fn an_alert_says_what_happened_once_and_counts_the_rest() {
     let alert = component(&stats, "alert", "bad");
     assert_eq!((count(alert, "received"), count(alert, "fired")), (3, 1));
     shipped.punt.terminate();
-    assert_eq!(hook.bodies().len(), 1);
+    // What came during the silence is told when nothing more will come.
+    let bodies = hook.bodies();
+    assert_eq!(bodies.len(), 2);
+    assert_eq!(
+        (&bodies[1]["count"], &bodies[1]["rolled_up"]),
+        (&2.into(), &true.into())
+    );
 }
 
 #[test]

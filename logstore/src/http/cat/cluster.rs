@@ -203,7 +203,7 @@ pub fn health(call: &Call) -> ApiResult<Table> {
         u64::try_from(now / 1000).unwrap_or_default().into(),
         date::format::format(now, Some("HH:mm:ss"), &date::zone::Zone::UTC).into(),
         CLUSTER_NAME.into(),
-        "green".into(),
+        call.store().status().word().into(),
         1.into(),
         1.into(),
         shards.into(),

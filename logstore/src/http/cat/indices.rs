@@ -133,13 +133,13 @@ pub fn indices(call: &Call) -> ApiResult<Table> {
     let wanted = call.params.get("health").map(String::as_str);
     for entry in entries(call)?
         .iter()
-        .filter(|_| wanted.is_none_or(|health| health == "green"))
+        .filter(|entry| wanted.is_none_or(|health| health == entry.status().word()))
     {
         let size = entry.size_bytes();
         let closed = entry.is_closed();
         let open = |cell: Cell| if closed { Cell::Empty } else { cell };
         table.push(vec![
-            "green".into(),
+            entry.status().word().into(),
             if closed { "close" } else { "open" }.into(),
             entry.name().into(),
             entry.uuid().into(),

@@ -1,0 +1,10 @@
+//! Summaries of many values in little memory, which can be merged: sums ([`Stats`]), how many are different
+//! ([`Distinct`]), how they are spread ([`Digest`]).
+
+pub mod digest;
+pub mod distinct;
+pub mod stats;
+
+pub use digest::Digest;
+pub use distinct::{Distinct, hash_number, hash_word};
+pub use stats::{Stats, Sum};

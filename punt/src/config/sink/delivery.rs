@@ -95,7 +95,7 @@ impl Default for DeliveryConfig {
             batch_timeout_ms: 200,
             concurrency: Concurrency::Adaptive,
             concurrency_max: 16,
-            in_flight_bytes: 8 << 20,
+            in_flight_bytes: 4 << 20,
             request_timeout_ms: 30_000,
             retry_max_ms: 5_000,
             dead_letter_max_bytes: 1 << 30,

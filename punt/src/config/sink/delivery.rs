@@ -94,7 +94,7 @@ impl Default for DeliveryConfig {
             batch_events: 5000,
             batch_timeout_ms: 200,
             concurrency: Concurrency::Adaptive,
-            concurrency_max: 16,
+            concurrency_max: 4,
             in_flight_bytes: 4 << 20,
             request_timeout_ms: 30_000,
             retry_max_ms: 5_000,

@@ -44,9 +44,9 @@ fn verify(data: &std::path::Path) -> ExitCode {
     match check::folder(data) {
         Ok(report) => {
             for damage in &report.damaged {
-                println!("{damage}");
+                eprintln!("{damage}");
             }
-            println!(
+            eprintln!(
                 "{} indices, {} segments, {} bytes verified, {} damaged",
                 report.indices,
                 report.segments,

@@ -115,10 +115,6 @@ pub enum Query {
 
 /// How the words of a text are looked for.
 #[derive(Debug, Clone, PartialEq, Default)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is an option of the query language"
-)]
 pub struct Words {
     /// Whether one or all words must match.
     pub operator: Operator,

@@ -8,6 +8,9 @@ use tantivy::{DocId, DocSet, Score, SegmentReader, TERMINATED, Term, u64_to_f64,
 
 use super::ast::{Fold, Modifier};
 
+/// A filter, and the value of what passes it.
+type Function = (Option<Box<dyn Query>>, Value);
+
 /// A function, lowered for one index.
 #[derive(Debug, Clone)]
 pub enum Value {
@@ -45,7 +48,7 @@ pub struct Modes {
 #[derive(Debug)]
 pub struct ScoredQuery {
     inner: Box<dyn Query>,
-    functions: Arc<Vec<(Option<Box<dyn Query>>, Value)>>,
+    functions: Arc<Vec<Function>>,
     modes: Modes,
 }
 

@@ -172,9 +172,9 @@ impl<'a> Spec<'a> {
                 Fuzziness::Auto(low, high)
             }
             None => match word.parse::<f32>() {
-                Ok(edits) if edits == 0.0 => Fuzziness::Edits(0),
-                Ok(edits) if edits == 1.0 => Fuzziness::Edits(1),
-                Ok(edits) if edits == 2.0 => Fuzziness::Edits(2),
+                Ok(0.0) => Fuzziness::Edits(0),
+                Ok(1.0) => Fuzziness::Edits(1),
+                Ok(2.0) => Fuzziness::Edits(2),
                 _ => return Err(refuse()),
             },
         }))

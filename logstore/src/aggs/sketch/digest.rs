@@ -179,12 +179,14 @@ fn join(old: Vec<(f64, f64)>, new: impl Iterator<Item = (f64, f64)>, compression
     }
     // In place: the joined list never overtakes the one that is read.
     let (mut kept, mut before) = (0, 0.0);
+    // Divisions are what this loop would cost most.
+    let (share, most) = (1.0 / total, 4.0 * total / compression);
     for place in 1..all.len() {
         let (mean, weight) = all[place];
         let last = all[kept];
         let together = last.1 + weight;
-        let q = (before + together / 2.0) / total;
-        if together <= 4.0 * total * q * (1.0 - q) / compression {
+        let q = (before + together * 0.5) * share;
+        if together <= most * q * (1.0 - q) {
             all[kept] = (last.0 + (mean - last.0) * weight / together, together);
         } else {
             before += last.1;

@@ -40,13 +40,14 @@ fn start(flags: Flags, sockets: lifecycle::Sockets) -> anyhow::Result<()> {
 }
 
 /// Prints what is damaged, and how much is not.
+#[expect(clippy::print_stdout, reason = "the report is what the command is run for")]
 fn verify(data: &std::path::Path) -> ExitCode {
     match check::folder(data) {
         Ok(report) => {
             for damage in &report.damaged {
-                eprintln!("{damage}");
+                println!("{damage}");
             }
-            eprintln!(
+            println!(
                 "{} indices, {} segments, {} bytes verified, {} damaged",
                 report.indices,
                 report.segments,

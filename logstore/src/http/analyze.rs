@@ -11,6 +11,7 @@ use super::app::App;
 use super::params::Params;
 use super::reply::Reply;
 use super::search::read_body;
+use crate::analysis::{Analysis, Analyzer};
 use crate::error::{ApiError, ApiResult};
 use crate::mapping::Kind;
 use crate::query::{analyzer, dsl};
@@ -56,31 +57,37 @@ pub async fn analyze(
                 "keyword".clone_into(&mut name);
             }
         }
-        answer(&texts, &name)
+        answer(&texts, &*analyzer::named(&name)?, &name)
     })
     .await
 }
 
-/// The built-in tokenizers alone, as analyzers.
+/// A tokenizer and filters that the request names; parts that it describes are not known here.
 fn custom_analysis(body: &Value, texts: &[String], what: &str) -> ApiResult<Reply> {
-    let named = body.get("tokenizer").and_then(Value::as_str);
-    let lowers = dsl::list(body.get("filter")) == [json!("lowercase")];
-    let bare = dsl::list(body.get("filter")).is_empty();
-    match (named, lowers, bare) {
-        (Some("keyword"), _, true) => answer(texts, "keyword"),
-        (Some("whitespace"), _, true) => answer(texts, "whitespace"),
-        (Some("standard"), true, _) => answer(texts, "standard"),
-        _ => Err(ApiError::unsupported(format!(
-            "_analyze with a {what} of its own"
-        ))),
-    }
+    let unsupported = || ApiError::unsupported(format!("_analyze with a {what} of its own"));
+    let named = |key: &str| -> ApiResult<Vec<String>> {
+        let parts = dsl::list(body.get(key));
+        parts
+            .iter()
+            .map(|part| part.as_str().map(ToOwned::to_owned).ok_or_else(unsupported))
+            .collect()
+    };
+    let [tokenizer] = &named("tokenizer")?[..] else {
+        return Err(unsupported());
+    };
+    let (filters, char_filters) = (named("filter")?, named("char_filter")?);
+    let filters: Vec<&str> = filters.iter().map(String::as_str).collect();
+    let char_filters: Vec<&str> = char_filters.iter().map(String::as_str).collect();
+    let analyzer = Analysis::ad_hoc(tokenizer, &filters, &char_filters)?;
+    answer(texts, &analyzer, tokenizer)
 }
 
-fn answer(texts: &[String], name: &str) -> ApiResult<Reply> {
+/// The answer; `name` is of the analyzer or of its tokenizer, and says what kind of tokens it makes.
+fn answer(texts: &[String], analyzer: &Analyzer, name: &str) -> ApiResult<Reply> {
     let mut tokens = Vec::new();
     let (mut places, mut offset) = (0, 0);
     for text in texts {
-        let found = analyzer::full_tokens(text, Some(name))?;
+        let found = analyzer.tokens(text);
         if tokens.len() + found.len() > MAX_TOKENS {
             return Err(ApiError::argument(format!(
                 "The number of tokens produced by calling _analyze has exceeded the allowed maximum of [{MAX_TOKENS}]. This limit can be set by changing the [index.analyze.max_token_count] index level setting."
@@ -89,7 +96,7 @@ fn answer(texts: &[String], name: &str) -> ApiResult<Reply> {
         let mut last = 0;
         for token in found {
             let chars = |at: usize| text.get(..at).map_or(0, |start| start.encode_utf16().count());
-            let kind = if name == "keyword" || name == "whitespace" || name == "simple" {
+            let kind = if matches!(name, "keyword" | "whitespace" | "simple" | "letter" | "lowercase") {
                 "word"
             } else if token
                 .text
@@ -103,8 +110,8 @@ fn answer(texts: &[String], name: &str) -> ApiResult<Reply> {
             last = token.position;
             tokens.push(json!({
                 "token": token.text,
-                "start_offset": offset + chars(token.offset_from),
-                "end_offset": offset + chars(token.offset_to),
+                "start_offset": offset + chars(token.start),
+                "end_offset": offset + chars(token.end),
                 "type": kind,
                 "position": places + token.position,
             }));

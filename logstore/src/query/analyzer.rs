@@ -1,59 +1,19 @@
-//! The analyzers that a query or `_analyze` can name.
+//! The analyzers that a request names: those of [`crate::analysis`], so that a query and a mapping mean the same by a name.
 
-use tantivy::tokenizer::{
-    LowerCaser, RawTokenizer, RemoveLongFilter, SimpleTokenizer, StopWordFilter, TextAnalyzer, Token,
-    TokenStream as _, WhitespaceTokenizer,
-};
+use std::sync::Arc;
 
-use crate::engine::tokenizer::{self, Standard};
+use crate::analysis::{Analysis, Analyzer};
 use crate::error::{ApiError, ApiResult};
 
-/// Lucene's English stop words.
-const STOP_WORDS: &[&str] = &[
-    "a", "an", "and", "are", "as", "at", "be", "but", "by", "for", "if", "in", "into", "is", "it", "no",
-    "not", "of", "on", "or", "such", "that", "the", "their", "then", "there", "these", "they", "this", "to",
-    "was", "will", "with",
-];
-
-/// Longest token, in bytes.
-const MAX_TOKEN: usize = 1_020;
-
-/// An analyzer by its name.
-pub fn analyzer(name: &str) -> Option<TextAnalyzer> {
-    Some(match name {
-        "standard" | "default" => tokenizer::standard(),
-        "simple" => TextAnalyzer::builder(SimpleTokenizer::default())
-            .filter(LowerCaser)
-            .build(),
-        "whitespace" => TextAnalyzer::builder(WhitespaceTokenizer::default())
-            .filter(RemoveLongFilter::limit(MAX_TOKEN))
-            .build(),
-        "keyword" => TextAnalyzer::builder(RawTokenizer::default()).build(),
-        "stop" => TextAnalyzer::builder(Standard::default())
-            .filter(LowerCaser)
-            .filter(StopWordFilter::remove(
-                STOP_WORDS.iter().map(|word| (*word).to_owned()),
-            ))
-            .build(),
-        _ => return None,
-    })
+/// A built-in analyzer by its name.
+pub fn named(name: &str) -> ApiResult<Arc<Analyzer>> {
+    Analysis::default()
+        .analyzer(name)
+        .ok_or_else(|| ApiError::argument(format!("failed to find global analyzer [{name}]")))
 }
 
-/// The tokens of a text.
+/// The words that an analyzer makes of a text.
 pub fn tokens(text: &str, name: Option<&str>) -> ApiResult<Vec<String>> {
-    Ok(full_tokens(text, name)?
-        .into_iter()
-        .map(|token| token.text)
-        .collect())
-}
-
-/// The tokens of a text with their places.
-pub fn full_tokens(text: &str, name: Option<&str>) -> ApiResult<Vec<Token>> {
-    let name = name.unwrap_or("standard");
-    let mut analyzer = analyzer(name)
-        .ok_or_else(|| ApiError::argument(format!("failed to find global analyzer [{name}]")))?;
-    let mut stream = analyzer.token_stream(text);
-    let mut tokens = Vec::new();
-    stream.process(&mut |token| tokens.push(token.clone()));
-    Ok(tokens)
+    let tokens = named(name.unwrap_or("standard"))?.tokens(text);
+    Ok(tokens.into_iter().map(|token| token.text).collect())
 }

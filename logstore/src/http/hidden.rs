@@ -142,44 +142,41 @@ fn refreshed(call: &Call) -> bool {
         .is_some_and(|value| value != "false" && value != "wait_for")
 }
 
-fn put(call: &Call, create: bool) -> ApiResult<Reply> {
-    let index = to_write(call)?;
-    let kept = doc_type(call);
-    let write = Write {
-        doc_type: kept.clone(),
-        id: Some(call.name("id").to_owned()).filter(|id| !id.is_empty()),
-        source: Some(call.required_body()?.clone()),
-        create,
-        if_seq_no: if_seq_no(call)?,
-    };
+/// Makes one write, and answers with what came of it.
+fn written(call: &Call, index: &HiddenIndex, write: Write) -> ApiResult<Reply> {
+    let kept = write.doc_type.clone();
     let outcome = call
         .store()
         .hidden
-        .apply(&index, vec![write])?
+        .apply(index, vec![write])?
         .pop()
         .ok_or_else(|| ApiError::internal("a write came to nothing"))??;
     let text = write::outcome_of(call.app.presented, &index.name, &kept, &outcome, refreshed(call));
     Ok(Reply::raw(outcome.done.status(), text))
 }
 
+fn put(call: &Call, create: bool) -> ApiResult<Reply> {
+    let index = to_write(call)?;
+    let write = Write {
+        doc_type: doc_type(call),
+        id: Some(call.name("id").to_owned()).filter(|id| !id.is_empty()),
+        source: Some(call.required_body()?.clone()),
+        create,
+        if_seq_no: if_seq_no(call)?,
+    };
+    written(call, &index, write)
+}
+
 fn delete(call: &Call) -> ApiResult<Reply> {
     let index = one(call)?;
-    let kept = doc_type(call);
     let write = Write {
-        doc_type: kept.clone(),
+        doc_type: doc_type(call),
         id: Some(call.name("id").to_owned()),
         source: None,
         create: false,
         if_seq_no: if_seq_no(call)?,
     };
-    let outcome = call
-        .store()
-        .hidden
-        .apply(&index, vec![write])?
-        .pop()
-        .ok_or_else(|| ApiError::internal("a write came to nothing"))??;
-    let text = write::outcome_of(call.app.presented, &index.name, &kept, &outcome, refreshed(call));
-    Ok(Reply::raw(outcome.done.status(), text))
+    written(call, &index, write)
 }
 
 fn update(call: &Call) -> ApiResult<Reply> {

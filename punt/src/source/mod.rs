@@ -10,6 +10,7 @@ mod json;
 mod lines;
 mod net;
 mod pipe;
+mod plain;
 mod poll;
 mod rate;
 mod sample;

@@ -4,7 +4,6 @@ use std::io;
 use std::os::fd::AsFd as _;
 
 use anyhow::Context as _;
-use jiff::Timestamp;
 use tokio::runtime::Handle;
 use tracing::info;
 
@@ -12,10 +11,10 @@ use super::ids::Ids;
 use super::lines::{Line, Lines};
 use super::pipe::{Bytes, Pipe};
 use super::poll::Handover;
-use super::{Intake, json};
+use super::{Intake, json, plain};
 use crate::config::{FileFormat, StdinConfig};
-use crate::event::{Batch, Document};
-use crate::meter::{Count, Meter};
+use crate::event::Batch;
+use crate::meter::Meter;
 
 const CHUNK: usize = 256 << 10;
 
@@ -73,7 +72,7 @@ fn push(handover: &mut Handover<()>, config: &StdinConfig, ids: &Ids, line: &Lin
     let (batch, meter) = (&mut handover.batch, &handover.intake.meter);
     match config.format {
         FileFormat::Json => json::push(batch, meter, line, &id, "stdin", torn),
-        FileFormat::Plain => plain(batch, meter, config, line, &id),
+        FileFormat::Plain => plain::push(batch, meter, line, &id, "stdin", &config.fields, |_| ()),
     }
 }
 
@@ -81,42 +80,6 @@ fn push(handover: &mut Handover<()>, config: &StdinConfig, ids: &Ids, line: &Lin
 pub(super) fn sample(batch: &mut Batch, meter: &Meter, config: &StdinConfig, line: &Line<'_>) {
     match config.format {
         FileFormat::Json => json::push(batch, meter, line, "sample", "stdin", false),
-        FileFormat::Plain => plain(batch, meter, config, line, "sample"),
+        FileFormat::Plain => plain::push(batch, meter, line, "sample", "stdin", &config.fields, |_| ()),
     }
-}
-
-fn plain(batch: &mut Batch, meter: &Meter, config: &StdinConfig, line: &Line<'_>, id: &str) {
-    if line.bytes.trim_ascii().is_empty() && line.cut == 0 {
-        return;
-    }
-    let text = String::from_utf8_lossy(line.bytes);
-    let not_utf8 = matches!(text, std::borrow::Cow::Owned(_));
-    meter.add(Count::Received, 1);
-    meter.add(Count::ReceivedBytes, line.end - line.offset);
-    meter.add(Count::Parsed, 1);
-    meter.add(Count::Truncated, u64::from(line.cut > 0));
-    meter.add(Count::NotUtf8, u64::from(not_utf8));
-    let received = Timestamp::now();
-    batch.push(
-        received.as_millisecond(),
-        |out| out.extend_from_slice(id.as_bytes()),
-        |out| {
-            let mut document = Document::at(out, received);
-            document.text("message", &text);
-            document.text("ecs.version", telemetry::record::ECS_VERSION);
-            for (name, value) in &config.fields {
-                document.named_text(name, value);
-            }
-            if !config.fields.contains_key("event.dataset") {
-                document.text("event.dataset", "stdin");
-            }
-            if line.cut > 0 {
-                document.text("labels.truncated", "true");
-            }
-            if not_utf8 {
-                document.base64("labels.original_base64", line.bytes);
-            }
-            document.end();
-        },
-    );
 }

@@ -2,15 +2,13 @@
 
 use std::path::Path;
 
-use jiff::Timestamp;
-
 use super::mark::Mark;
 use super::multiline::Open;
 use crate::config::{FileConfig, FileFormat};
-use crate::event::{Batch, Document};
-use crate::meter::{Count, Meter};
-use crate::source::json;
+use crate::event::Batch;
+use crate::meter::Meter;
 use crate::source::lines::Line;
+use crate::source::{json, plain};
 
 /// Adds the event of this line. `torn`: it has no end, and never will.
 pub(super) fn push(
@@ -56,39 +54,8 @@ pub(in crate::source) fn sample(batch: &mut Batch, meter: &Meter, config: &FileC
 }
 
 fn plain(batch: &mut Batch, meter: &Meter, config: &FileConfig, path: &Path, line: &Line<'_>, id: &str) {
-    if line.bytes.trim_ascii().is_empty() && line.cut == 0 {
-        return;
-    }
-    let text = String::from_utf8_lossy(line.bytes);
-    let not_utf8 = matches!(text, std::borrow::Cow::Owned(_));
-    meter.add(Count::Received, 1);
-    meter.add(Count::ReceivedBytes, line.end - line.offset);
-    meter.add(Count::Parsed, 1);
-    meter.add(Count::Truncated, u64::from(line.cut > 0));
-    meter.add(Count::NotUtf8, u64::from(not_utf8));
-    let received = Timestamp::now();
-    batch.push(
-        received.as_millisecond(),
-        |out| out.extend_from_slice(id.as_bytes()),
-        |out| {
-            let mut document = Document::at(out, received);
-            document.text("message", &text);
-            document.text("ecs.version", telemetry::record::ECS_VERSION);
-            for (name, value) in &config.fields {
-                document.named_text(name, value);
-            }
-            if !config.fields.contains_key("event.dataset") {
-                document.text("event.dataset", "file");
-            }
-            document.text("log.file.path", &path.to_string_lossy());
-            document.number("log.offset", line.offset);
-            if line.cut > 0 {
-                document.text("labels.truncated", "true");
-            }
-            if not_utf8 {
-                document.base64("labels.original_base64", line.bytes);
-            }
-            document.end();
-        },
-    );
+    plain::push(batch, meter, line, id, "file", &config.fields, |document| {
+        document.text("log.file.path", &path.to_string_lossy());
+        document.number("log.offset", line.offset);
+    });
 }

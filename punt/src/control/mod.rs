@@ -1,5 +1,6 @@
 //! The control socket: answers `stats` and `reload`, streams `tail`. A client can neither crash nor slow punt.
 
+mod clients;
 mod punt_cli;
 
 use std::os::unix::fs::PermissionsExt as _;
@@ -12,20 +13,15 @@ use punt_control::{Answer, Request};
 use punt_lucene::Expression;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{Semaphore, broadcast::error::RecvError, mpsc, oneshot};
+use tokio::sync::{broadcast::error::RecvError, mpsc, oneshot};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
-use tracing::{debug, warn};
 
 use crate::meter::Meters;
 use crate::tap::Tap;
 use crate::topology::Report;
 
 pub(crate) use punt_cli::PuntCli;
-
-/// Clients at once; further ones wait.
-const CLIENTS: usize = 32;
 
 /// How long a client may take to say what it wants, and to take a line.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -76,41 +72,11 @@ impl Control {
 
     /// Serves until `stop`, then ends the streams.
     pub(crate) async fn run(self, stop: CancellationToken) {
-        let clients = TaskTracker::new();
-        let slots = Arc::new(Semaphore::new(CLIENTS));
-        loop {
-            let accept = async {
-                let slot = Arc::clone(&slots).acquire_owned().await;
-                (slot, self.listener.accept().await)
-            };
-            let (slot, accepted) = tokio::select! {
-                () = stop.cancelled() => break,
-                accepted = accept => accepted,
-            };
-            match accepted {
-                Ok((stream, _)) => {
-                    let (meters, tap, stop) = (Arc::clone(&self.meters), self.tap.clone(), stop.clone());
-                    let reload = self.reload.clone();
-                    clients.spawn(async move {
-                        tokio::select! {
-                            () = stop.cancelled() => {}
-                            served = serve(stream, &meters, &tap, &reload) => {
-                                if let Err(error) = served {
-                                    debug!(%error, "control client ended");
-                                }
-                            }
-                        }
-                        drop(slot);
-                    });
-                }
-                Err(error) => {
-                    warn!(event.action = "accept-failed", %error, "a control client could not be accepted");
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                }
-            }
-        }
-        clients.close();
-        clients.wait().await;
+        let serving = |stream| {
+            let (meters, tap, reload) = (Arc::clone(&self.meters), self.tap.clone(), self.reload.clone());
+            async move { serve(stream, &meters, &tap, &reload).await }
+        };
+        clients::serve("control", &self.listener, &stop, serving).await;
         // Best effort: the next start replaces it anyway.
         drop(std::fs::remove_file(&self.path));
     }

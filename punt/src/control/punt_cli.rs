@@ -22,16 +22,11 @@ use tokio::io::{
     AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader,
 };
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, broadcast::error::RecvError};
+use tokio::sync::broadcast::error::RecvError;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
-use tracing::{debug, warn};
 
 use crate::tap::Tap;
-
-/// Clients at once; further ones wait.
-const CLIENTS: usize = 32;
 
 /// No request is longer; a longer one is not read to its end.
 const REQUEST_BYTES: u64 = 64 << 10;
@@ -175,41 +170,12 @@ impl PuntCli {
 
     /// Serves until `stop`, then ends the streams.
     pub(crate) async fn run(self, stop: CancellationToken) {
-        let clients = TaskTracker::new();
-        let slots = Arc::new(Semaphore::new(CLIENTS));
         let types: Arc<[String]> = self.types.into();
-        loop {
-            let accept = async {
-                let slot = Arc::clone(&slots).acquire_owned().await;
-                (slot, self.listener.accept().await)
-            };
-            let (slot, accepted) = tokio::select! {
-                () = stop.cancelled() => break,
-                accepted = accept => accepted,
-            };
-            match accepted {
-                Ok((stream, _)) => {
-                    let (types, tap, stop) = (Arc::clone(&types), self.tap.clone(), stop.clone());
-                    clients.spawn(async move {
-                        tokio::select! {
-                            () = stop.cancelled() => {}
-                            served = serve(stream, &types, &tap) => {
-                                if let Err(error) = served {
-                                    debug!(%error, "tail client ended");
-                                }
-                            }
-                        }
-                        drop(slot);
-                    });
-                }
-                Err(error) => {
-                    warn!(event.action = "accept-failed", %error, "a tail client could not be accepted");
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                }
-            }
-        }
-        clients.close();
-        clients.wait().await;
+        let serving = |stream| {
+            let (types, tap) = (Arc::clone(&types), self.tap.clone());
+            async move { serve(stream, &types, &tap).await }
+        };
+        super::clients::serve("tail", &self.listener, &stop, serving).await;
     }
 }
 

@@ -299,10 +299,12 @@ async def main():
         config.write(CONFIG)
     proxy = Proxy()
     server = await asyncio.start_server(proxy.serve, "127.0.0.1", proxy_port, limit=1 << 26)
-    children = {"engine": start_engine(), "punt": start_punt()}
+    children = {}
     began = time.monotonic()
     done = asyncio.Event()
     try:
+        children["engine"] = start_engine()
+        children["punt"] = start_punt()
         breaking = asyncio.create_task(break_things(proxy, children, done))
         _, _, repeated = await asyncio.gather(write_files(), write_spool(), send_http())
         sent = time.monotonic() - began

@@ -1,5 +1,6 @@
 //! `logstored`: the log store as a process. Everything it does is in the library.
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -42,17 +43,9 @@ fn start(flags: Flags, sockets: lifecycle::Sockets) -> anyhow::Result<()> {
 /// Prints what is damaged, and how much is not.
 fn verify(data: &std::path::Path) -> ExitCode {
     match check::folder(data) {
+        // The exit code says it, too: a reader that went away is no reason to say something else.
         Ok(report) => {
-            for damage in &report.damaged {
-                eprintln!("{damage}");
-            }
-            eprintln!(
-                "{} indices, {} segments, {} bytes verified, {} damaged",
-                report.indices,
-                report.segments,
-                report.bytes,
-                report.damaged.len()
-            );
+            let _unread = tell(&report);
             if report.damaged.is_empty() {
                 ExitCode::SUCCESS
             } else {
@@ -64,4 +57,17 @@ fn verify(data: &std::path::Path) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn tell(report: &check::Report) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    for damage in &report.damaged {
+        writeln!(out, "{damage}")?;
+    }
+    let (indices, segments, bytes) = (report.indices, report.segments, report.bytes);
+    let damaged = report.damaged.len();
+    writeln!(
+        out,
+        "{indices} indices, {segments} segments, {bytes} bytes verified, {damaged} damaged"
+    )
 }

@@ -13,14 +13,14 @@ QUEUE = """
 """
 
 
-def punt(binary, fsync="interval", fields=True):
-    """`fields`: a JSON text is taken apart, as the peers are told to."""
+def punt(binary, fsync="interval", fields=True, buffer="disk"):
+    """`fields`: a JSON text is taken apart, as the peers are told to. `buffer="memory"` is the buffer off."""
     def command(folder, port, sink, json):
         take_apart = json and fields
         (folder / "punt.toml").write_text(
             f'data = "{folder}/data"\n[sources.in]\ntype = "syslog"\ntcp = "127.0.0.1:{port}"\n'
             + 'transforms = ["body"]\n[transforms.body]\ntype = "parse"\nformat = "json"\n' * take_apart
-            + f'[sinks.out]\ntype = "elasticsearch"\nurl = "http://127.0.0.1:{sink}"\nbuffer.fsync = "{fsync}"\n'
+            + f'[sinks.out]\ntype = "elasticsearch"\nurl = "http://127.0.0.1:{sink}"\nbuffer.fsync = "{fsync}"\nbuffer.type = "{buffer}"\n'
         )
         return [binary, "run", "--config", folder / "punt.toml"]
 

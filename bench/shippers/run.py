@@ -119,7 +119,8 @@ def measure(command_of, inputs, json_body, sink, count):
 
 
 def candidates(arguments):
-    found = {"punt": peers.punt(arguments.punt), "punt, fsync never": peers.punt(arguments.punt, "never"),
+    found = {"punt": peers.punt(arguments.punt), "punt, buffer off": peers.punt(arguments.punt, buffer="memory"),
+             "punt, fsync never": peers.punt(arguments.punt, "never"),
              "punt, text": peers.punt(arguments.punt, fields=False)}
     if (pathlib.Path(arguments.rsyslog) / "usr/sbin/rsyslogd").exists():
         found["rsyslog"] = peers.rsyslog(arguments.rsyslog)

@@ -226,34 +226,38 @@ impl Values {
 
     /// Calls back with the string of each ordinal; they must be ascending.
     pub fn each_word(&self, ords: &[u64], mut each: impl FnMut(&str)) -> ApiResult<()> {
+        self.each_term(ords, |term| each(&String::from_utf8_lossy(term)))
+    }
+
+    /// The same with the strings' bytes.
+    pub fn each_term(&self, ords: &[u64], mut each: impl FnMut(&[u8])) -> ApiResult<()> {
         match &self.layout {
             Layout::Words(words) => {
                 let real = ords.partition_point(|ord| *ord != MISSING_ORD);
                 let (known, missing) = ords.split_at(real);
-                let found = words
-                    .dictionary()
-                    .sorted_ords_to_term_cb(known, |term| each(&String::from_utf8_lossy(term)))?;
+                let found = words.dictionary().sorted_ords_to_term_cb(known, &mut each)?;
                 if !found {
                     return Err(ApiError::internal(
                         "an ordinal of a column is not in its dictionary",
                     ));
                 }
                 for _ in missing {
-                    each(self.missing_word());
+                    each(self.missing_word().as_bytes());
                 }
             }
             Layout::Constant(word) => {
                 for ord in ords {
-                    each(if *ord == MISSING_ORD {
+                    let word = if *ord == MISSING_ORD {
                         self.missing_word()
                     } else {
                         word
-                    });
+                    };
+                    each(word.as_bytes());
                 }
             }
             _ => {
                 for _ in ords {
-                    each(self.missing_word());
+                    each(self.missing_word().as_bytes());
                 }
             }
         }

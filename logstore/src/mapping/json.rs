@@ -260,7 +260,7 @@ fn merge_object(mapping: &mut Mapping, path: &str, spec: &Map<String, Value>) ->
     let nested = spec.get("type").and_then(Value::as_str) == Some("nested");
     let is_known = mapping.objects.contains_key(path);
     let said = spec.get("dynamic").map(dynamic).transpose()?;
-    let object = mapping.objects.entry(path.into()).or_insert_with(Object::default);
+    let object = mapping.objects.entry(path.into()).or_default();
     if is_known && nested != object.nested {
         // An object that learnt fields made may still become nested as long as it is empty of them.
         let empty = !mapping

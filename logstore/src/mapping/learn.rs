@@ -40,10 +40,7 @@ pub fn learn(mapping: &Mapping, path: &str, seen: Seen<'_>) -> ApiResult<Arc<Fie
             format = date_format(mapping, text);
             match format {
                 Some(_) => ("date", "date"),
-                None => match numeric(mapping, text) {
-                    Some(numeric) => numeric,
-                    None => ("string", "text"),
-                },
+                None => numeric(mapping, text).unwrap_or(("string", "text")),
             }
         }
         Seen::Long => ("long", "long"),

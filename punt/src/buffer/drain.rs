@@ -56,7 +56,7 @@ impl Drain {
     pub(crate) fn recycle(&mut self, block: Bytes) {
         match self {
             Self::Disk(reader) => reader.recycle(block),
-            Self::Memory(_) => {}
+            Self::Memory(reader) => reader.recycle(block),
         }
     }
 

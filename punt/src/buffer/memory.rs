@@ -8,12 +8,15 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use tokio::sync::{Notify, watch};
 
 use super::reader::Read;
 use super::{AppendError, Gauge, Limit, Payloads, Position, Written, WrittenReceiver, now_ms};
 use crate::meter::{Count, Meter};
+
+/// A larger block was for one huge event, and is given back.
+const SPARE_BYTES: usize = 8 << 20;
 
 /// The writing end. Dropping it closes the buffer: the reader drains what is there and ends.
 #[derive(Debug)]
@@ -32,6 +35,8 @@ pub(crate) struct Reader {
     meter: Arc<Meter>,
     read: u64,
     on_their_way: VecDeque<OnItsWay>,
+    /// Memory of a read that was dealt with, for the next one: the largest so far.
+    spare: Vec<u8>,
 }
 
 /// A read that is not acknowledged.
@@ -90,6 +95,7 @@ pub(crate) fn open(gauge: Arc<Gauge>, meter: Arc<Meter>, news: Arc<Notify>) -> (
         meter,
         read: 0,
         on_their_way: VecDeque::new(),
+        spare: Vec::new(),
     };
     (writer, reader)
 }
@@ -219,7 +225,7 @@ impl Reader {
             bytes: bytes as u64,
         });
         Some(Read {
-            payloads: joined(parts),
+            payloads: joined(parts, &mut self.spare),
             end: Position {
                 segment: 0,
                 offset: self.read,
@@ -237,6 +243,16 @@ impl Reader {
         self.free(events, freed);
         self.queue.done.fetch_max(done, Relaxed);
         self.queue.news.notify_one();
+    }
+
+    /// Takes the memory of a read that was dealt with, if nobody else holds it any more.
+    pub(super) fn recycle(&mut self, block: Bytes) {
+        if let Ok(block) = block.try_into_mut()
+            && block.capacity() > self.spare.capacity()
+            && block.capacity() <= SPARE_BYTES
+        {
+            self.spare = block.into();
+        }
     }
 
     /// Drops the oldest chunk that is not on its way.
@@ -273,14 +289,16 @@ impl Drop for Reader {
     }
 }
 
-/// Several chunks as one, copied only when there are several.
-fn joined(mut parts: Vec<Payloads>) -> Payloads {
+/// Several chunks as one, copied only when there are several, and into memory that is there already if it is.
+fn joined(mut parts: Vec<Payloads>, spare: &mut Vec<u8>) -> Payloads {
     if parts.len() == 1
         && let Some(only) = parts.pop()
     {
         return only;
     }
-    let mut block = BytesMut::with_capacity(parts.iter().map(Payloads::bytes).sum());
+    let mut block = std::mem::take(spare);
+    block.clear();
+    block.reserve(parts.iter().map(Payloads::bytes).sum());
     let mut ranges = Vec::with_capacity(parts.iter().map(Payloads::len).sum());
     for payload in parts.iter().flat_map(Payloads::iter) {
         let start = block.len();

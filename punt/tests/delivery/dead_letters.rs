@@ -155,7 +155,8 @@ fn a_replay_to_nobody_gives_up_and_keeps_everything() {
 
 #[test]
 fn full_files_are_put_aside_and_what_has_no_room_is_counted() {
-    let scene = scene("dead_letter_rotate_bytes = 100000\ndead_letter_max_bytes = 100000000");
+    let scene =
+        scene("batch_events = 100\ndead_letter_rotate_bytes = 100000\ndead_letter_max_bytes = 100000000");
     assert!(files(&scene.site).len() > 1, "{:?}", files(&scene.site));
     scene.mended.store(true, SeqCst);
     assert_eq!(replay(&scene.site, &[]).0, Some(0));

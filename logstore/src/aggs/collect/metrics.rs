@@ -11,6 +11,7 @@ use crate::aggs::column::{Block, Values};
 use crate::aggs::partial::Partial;
 use crate::aggs::request::{Metric, MetricKind};
 use crate::aggs::sketch::{Digest, Distinct, Stats, Sum, hash_number, hash_word};
+use crate::aggs::values::Type;
 use crate::error::ApiResult;
 
 /// Most bits of sets by position: beyond them sets of ordinals are hashed.
@@ -60,7 +61,12 @@ pub fn open(
         | MetricKind::Stats
         | MetricKind::ExtendedStats(_) => Box::new(StatsNode {
             values: bound.open_source(0, segment)?,
-            squares: matches!(metric.kind, MetricKind::ExtendedStats(_)),
+            wanted: match metric.kind {
+                MetricKind::Avg | MetricKind::Sum => Wanted::Sum,
+                MetricKind::Min | MetricKind::Max => Wanted::Extremes,
+                MetricKind::ExtendedStats(_) => Wanted::Squares,
+                _ => Wanted::Plain,
+            },
             block: Block::default(),
             stats: Vec::new(),
         }),
@@ -77,11 +83,39 @@ fn grow<T: Clone>(all: &mut Vec<T>, batch: Batch<'_>, empty: &T) -> ApiResult<()
     Ok(())
 }
 
+/// What of the sums is asked for.
+#[derive(Clone, Copy)]
+enum Wanted {
+    Sum,
+    Extremes,
+    Plain,
+    Squares,
+}
+
 struct StatsNode {
     values: Values,
-    squares: bool,
+    wanted: Wanted,
     block: Block,
     stats: Vec<Stats>,
+}
+
+impl StatsNode {
+    /// Adds the block's values. Those in a row for one bucket are summed up in a place of their own.
+    fn each(&mut self, batch: Batch<'_>, add: impl Fn(&mut Stats, f64), kind: Type) {
+        let mut values = self.block.at.iter().zip(&self.block.raw).peekable();
+        while let Some((place, raw)) = values.next() {
+            let ord = batch.ords[*place as usize];
+            let Some(entry) = self.stats.get_mut(ord as usize) else {
+                continue;
+            };
+            let mut stats = *entry;
+            add(&mut stats, kind.number(*raw));
+            while let Some((_, raw)) = values.next_if(|(place, _)| batch.ords[**place as usize] == ord) {
+                add(&mut stats, kind.number(*raw));
+            }
+            *entry = stats;
+        }
+    }
 }
 
 impl Node for StatsNode {
@@ -92,13 +126,18 @@ impl Node for StatsNode {
         grow(&mut self.stats, batch, &Stats::default())?;
         self.values.read(batch.docs, &mut self.block);
         let kind = self.values.kind();
-        for (place, raw) in self.block.at.iter().zip(&self.block.raw) {
-            let stats = &mut self.stats[batch.ords[*place as usize] as usize];
-            if self.squares {
-                stats.add(kind.number(*raw));
-            } else {
-                stats.add_plain(kind.number(*raw));
-            }
+        match self.wanted {
+            Wanted::Sum => self.each(batch, Stats::add_sum, kind),
+            Wanted::Extremes => self.each(
+                batch,
+                |stats, value| {
+                    stats.count += 1;
+                    stats.add_extremes(value);
+                },
+                kind,
+            ),
+            Wanted::Plain => self.each(batch, Stats::add_plain, kind),
+            Wanted::Squares => self.each(batch, Stats::add, kind),
         }
         Ok(())
     }
@@ -341,7 +380,7 @@ impl Node for DistinctNode {
         if let [only] = sets.as_slice() {
             let mut distinct = Distinct::default();
             self.values
-                .each_word(only, |word| distinct.insert(hash_word(word)))?;
+                .each_term(only, |term| distinct.insert(hash_word(term)))?;
             return Ok(vec![Partial::Distinct(distinct)]);
         }
         // Each term is read and hashed once, however many buckets have it.
@@ -349,7 +388,7 @@ impl Node for DistinctNode {
         all.sort_unstable();
         all.dedup();
         let mut hashes = Vec::with_capacity(all.len());
-        self.values.each_word(&all, |word| hashes.push(hash_word(word)))?;
+        self.values.each_term(&all, |term| hashes.push(hash_word(term)))?;
         for set in sets {
             let mut distinct = Distinct::default();
             for ord in set {

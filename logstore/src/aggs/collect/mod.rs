@@ -33,6 +33,9 @@ use crate::error::{ApiError, ApiResult};
 /// Documents of a block.
 const BLOCK: usize = 1024;
 
+/// Documents that a filter steps over one by one before it is asked to jump.
+const STEPS: usize = 8;
+
 /// Memory of one request's buckets: counted as they are made, and refused beyond the limit.
 #[derive(Debug)]
 pub struct Guard {
@@ -341,6 +344,12 @@ impl Matches {
     /// Whether a document matches. It must not be before the one asked about last.
     pub fn contains(&mut self, doc: DocId) -> bool {
         let mut at = self.scorer.doc();
+        // A few steps are cheaper than a look into the skip list.
+        let mut steps = 0;
+        while at < doc && steps < STEPS {
+            at = self.scorer.advance();
+            steps += 1;
+        }
         if at < doc {
             at = self.scorer.seek(doc);
         }

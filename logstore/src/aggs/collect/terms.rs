@@ -142,7 +142,7 @@ impl Allowed {
         let excludes: HashSet<String> = listed(&include.exclude).into_iter().flatten().collect();
         let wanted = |word: &str| {
             if let Some((part, parts)) = include.partition {
-                return hash_word(word) % parts == part;
+                return hash_word(word.as_bytes()) % parts == part;
             }
             let included = match (&include.include, &includes) {
                 (Some(Matcher::Regex(regex)), _) => regex.is_match(word),

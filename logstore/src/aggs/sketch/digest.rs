@@ -4,6 +4,8 @@
 //! 7 uses; values wait in a list and are merged in batches instead of one by one. Below about
 //! a hundred values it is exact.
 
+use tantivy::{f64_to_u64, u64_to_f64};
+
 /// Values that wait before they are merged, for each unit of compression.
 const WAITING: usize = 20;
 
@@ -13,7 +15,8 @@ pub struct Digest {
     compression: f64,
     /// Means and weights, ascending.
     centroids: Vec<(f64, f64)>,
-    waiting: Vec<(f64, f64)>,
+    /// Values of weight 1 in their order-preserving form: whole numbers are sorted faster.
+    waiting: Vec<u64>,
     min: f64,
     max: f64,
 }
@@ -33,17 +36,14 @@ impl Digest {
     }
 
     /// Adds a value.
+    #[inline]
     pub fn add(&mut self, value: f64) {
-        self.add_weighted(value, 1.0);
-    }
-
-    fn add_weighted(&mut self, value: f64, weight: f64) {
         if value.is_nan() {
             return;
         }
-        self.min = self.min.min(value);
-        self.max = self.max.max(value);
-        self.waiting.push((value, weight));
+        self.min = if value < self.min { value } else { self.min };
+        self.max = if value > self.max { value } else { self.max };
+        self.waiting.push(f64_to_u64(value));
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
@@ -56,49 +56,28 @@ impl Digest {
     }
 
     /// Adds all values of another.
-    pub fn merge(&mut self, other: Self) {
+    pub fn merge(&mut self, mut other: Self) {
         self.min = self.min.min(other.min);
         self.max = self.max.max(other.max);
-        self.waiting.extend(other.centroids);
-        self.waiting.extend(other.waiting);
+        other.compress();
         self.compress();
+        let ours = std::mem::take(&mut self.centroids);
+        self.centroids = join(ours, other.centroids.into_iter(), self.compression);
     }
 
     /// Bytes it takes.
     pub fn bytes(&self) -> usize {
-        (self.centroids.capacity() + self.waiting.capacity()) * size_of::<(f64, f64)>()
+        self.centroids.capacity() * size_of::<(f64, f64)>() + self.waiting.capacity() * size_of::<u64>()
     }
 
     fn compress(&mut self) {
         if self.waiting.is_empty() {
             return;
         }
-        self.waiting.sort_unstable_by(|(a, _), (b, _)| a.total_cmp(b));
-        let total = self.weight() + self.waiting.iter().map(|(_, weight)| weight).sum::<f64>();
-        let (mut merged, mut before) = (Vec::with_capacity(self.centroids.len() + 64), 0.0);
-        // Both lists are sorted, and only the new one had to be.
-        let mut old = self.centroids.drain(..).peekable();
-        let mut new = self.waiting.drain(..).peekable();
-        let mut next = || match (old.peek(), new.peek()) {
-            (Some((a, _)), Some((b, _))) if a <= b => old.next(),
-            (Some(_), None) => old.next(),
-            _ => new.next(),
-        };
-        let Some(mut last) = next() else { return };
-        while let Some((mean, weight)) = next() {
-            let together = last.1 + weight;
-            let q = (before + together / 2.0) / total;
-            if together <= 4.0 * total * q * (1.0 - q) / self.compression {
-                last = (last.0 + (mean - last.0) * weight / together, together);
-            } else {
-                before += last.1;
-                merged.push(last);
-                last = (mean, weight);
-            }
-        }
-        merged.push(last);
-        drop((old, new));
-        self.centroids = merged;
+        self.waiting.sort_unstable();
+        let ours = std::mem::take(&mut self.centroids);
+        let new = self.waiting.drain(..).map(|raw| (u64_to_f64(raw), 1.0));
+        self.centroids = join(ours, new, self.compression);
     }
 
     fn weight(&self) -> f64 {
@@ -167,12 +146,57 @@ impl Digest {
     /// The median distance from the median.
     pub fn median_absolute_deviation(&mut self) -> Option<f64> {
         let median = self.quantile(0.5)?;
-        let mut distances = Self::new(self.compression);
-        for (mean, weight) in &self.centroids {
-            distances.add_weighted((mean - median).abs(), *weight);
-        }
-        distances.quantile(0.5)
+        let mut distances: Vec<(f64, f64)> = self
+            .centroids
+            .iter()
+            .map(|(mean, weight)| ((mean - median).abs(), *weight))
+            .collect();
+        distances.sort_by(|(a, _), (b, _)| a.total_cmp(b));
+        let mut spread = Self::new(self.compression);
+        spread.min = distances.first()?.0;
+        spread.max = distances.last()?.0;
+        spread.centroids = join(Vec::new(), distances.into_iter(), self.compression);
+        spread.quantile(0.5)
     }
+}
+
+/// Joins two ascending lists of centroids, and puts neighbours together where the digest may be coarse.
+fn join(old: Vec<(f64, f64)>, new: impl Iterator<Item = (f64, f64)>, compression: f64) -> Vec<(f64, f64)> {
+    let mut all = Vec::with_capacity(old.len() + new.size_hint().0);
+    let mut total = 0.0;
+    let mut old = old.into_iter().peekable();
+    for centroid in new {
+        while let Some(before) = old.next_if(|(mean, _)| *mean <= centroid.0) {
+            total += before.1;
+            all.push(before);
+        }
+        total += centroid.1;
+        all.push(centroid);
+    }
+    for rest in old {
+        total += rest.1;
+        all.push(rest);
+    }
+    // In place: the joined list never overtakes the one that is read.
+    let (mut kept, mut before) = (0, 0.0);
+    // Divisions are what this loop would cost most.
+    let (share, most) = (1.0 / total, 4.0 * total / compression);
+    for place in 1..all.len() {
+        let (mean, weight) = all[place];
+        let last = all[kept];
+        let together = last.1 + weight;
+        let q = (before + together * 0.5) * share;
+        if together <= most * q * (1.0 - q) {
+            all[kept] = (last.0 + (mean - last.0) * weight / together, together);
+        } else {
+            before += last.1;
+            kept += 1;
+            all[kept] = (mean, weight);
+        }
+    }
+    all.truncate(kept + 1);
+    all.shrink_to_fit();
+    all
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Count, sum, extremes and sum of squares.
 
-/// A sum that keeps what doubles round away (Neumaier's variant of Kahan's), so that the order of documents
-/// does not show in its last digits.
+/// A sum that keeps what doubles round away (Knuth's two-sum, which needs no comparison), so that the order of
+/// documents does not show in its last digits.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Sum {
     value: f64,
@@ -30,11 +30,8 @@ impl Sum {
     #[inline]
     pub fn add(&mut self, value: f64) {
         let sum = self.value + value;
-        self.lost += if self.value.abs() >= value.abs() {
-            (self.value - sum) + value
-        } else {
-            (value - sum) + self.value
-        };
+        let added = sum - self.value;
+        self.lost += (self.value - (sum - added)) + (value - added);
         self.value = sum;
     }
 
@@ -80,8 +77,20 @@ impl Stats {
     /// Adds a value where nobody asks for the sum of squares.
     #[inline]
     pub fn add_plain(&mut self, value: f64) {
+        self.add_sum(value);
+        self.add_extremes(value);
+    }
+
+    /// Adds a value where only count and sum are asked for.
+    #[inline]
+    pub fn add_sum(&mut self, value: f64) {
         self.count += 1;
         self.sum.add(value);
+    }
+
+    /// Adds a value where only the extremes are asked for; does not count it.
+    #[inline]
+    pub fn add_extremes(&mut self, value: f64) {
         self.min = if value < self.min { value } else { self.min };
         self.max = if value > self.max { value } else { self.max };
     }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 const DISK_BYTES: u64 = 1 << 30;
 
 /// The bound of a buffer in memory when none is given.
-const MEMORY_BYTES: u64 = 8 << 20;
+const MEMORY_BYTES: u64 = 4 << 20;
 
 /// The buffer of a sink.
 #[derive(Debug, Clone, Deserialize)]
@@ -15,7 +15,7 @@ pub(crate) struct BufferConfig {
     /// Where the events wait.
     #[serde(rename = "type")]
     pub(crate) kind: BufferKind,
-    /// How many bytes of them may wait: 1 GiB on disk, 8 MiB in memory when nothing is said.
+    /// How many bytes of them may wait: 1 GiB on disk, 4 MiB in memory when nothing is said.
     max_bytes: Option<u64>,
     /// What happens when they are more.
     pub(crate) when_full: WhenFull,

@@ -181,6 +181,9 @@ def measure(target, files):
         target.call("POST", f"/{INDEX}/_forcemerge?max_num_segments=1")
     except SystemExit as refused:
         print(f"not merged: {refused}")
+    # Segments that were merged away count until the engine deletes them, which a flush brings about.
+    target.call("POST", f"/{INDEX}/_flush")
+    target.call("POST", f"/{INDEX}/_refresh")
     for _ in range(120):
         stats = target.call("GET", f"/{INDEX}/_stats/store,segments")["_all"]["primaries"]
         if stats.get("segments", {}).get("count", 1) <= 1:

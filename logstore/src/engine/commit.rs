@@ -3,11 +3,17 @@
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
-use tracing::error;
+use tracing::{error, warn};
 
 use super::index::{Index, Payload, Writer};
 use super::settings::Refresh;
 use crate::error::ApiResult;
+
+/// How long a forced merge waits for merges that have its segments.
+const MERGE_PATIENCE: Duration = Duration::from_secs(600);
+
+/// How long it waits before it looks again.
+const MERGE_PAUSE: Duration = Duration::from_millis(200);
 
 impl Index {
     /// Makes everything written so far visible to searches.
@@ -42,31 +48,47 @@ impl Index {
 
     /// Merges all segments into one and drops what is deleted. Writes go on meanwhile.
     pub fn merge_all(&self) -> ApiResult<()> {
+        let deadline = Instant::now() + MERGE_PATIENCE;
+        // A merge of tantivy's own may have taken one of the segments already: it has to end first.
+        while !self.merge_once()? {
+            if Instant::now() >= deadline {
+                warn!(
+                    labels.index = self.name,
+                    "a forced merge gave up: other merges of the index took its segments again and again"
+                );
+                break;
+            }
+            std::thread::sleep(MERGE_PAUSE);
+        }
+        self.reader.reload()?;
+        let guard = self.lock_writer()?;
+        if let Some(tantivy) = &guard.tantivy {
+            // What was merged away is on the disk until somebody asks.
+            tantivy.garbage_collect_files().wait()?;
+        }
+        Ok(())
+    }
+
+    /// Merges what is committed, and says whether that is one segment now.
+    fn merge_once(&self) -> ApiResult<bool> {
         let merging = {
             let mut guard = self.lock_writer()?;
             let writer = &mut *guard;
-            let segments = self.tantivy.searchable_segment_ids()?;
-            let deleted = self
-                .reader
-                .searcher()
-                .segment_readers()
-                .iter()
-                .any(|segment| segment.has_deletes());
-            if segments.len() < 2 && !deleted {
-                return Ok(());
+            if self.is_dirty() {
+                self.commit(writer)?;
+            }
+            let segments = self.tantivy.searchable_segment_metas()?;
+            if segments.len() < 2 && !segments.iter().any(tantivy::SegmentMeta::has_deletes) {
+                return Ok(true);
             }
             self.open_writer(writer)?;
+            let ids: Vec<_> = segments.iter().map(tantivy::SegmentMeta::id).collect();
             match writer.tantivy.as_mut() {
-                Some(tantivy) => tantivy.merge(&segments),
-                None => return Ok(()),
+                Some(tantivy) => tantivy.merge(&ids),
+                None => return Ok(true),
             }
         };
-        // A merge of tantivy's own may have taken one of the segments already: then that one is enough.
-        if let Err(error) = merging.wait() {
-            tracing::info!(%error, labels.index = self.name, "a forced merge found its segments being merged already");
-        }
-        self.reader.reload()?;
-        Ok(())
+        Ok(merging.wait().is_ok())
     }
 
     /// Commits, with the write lock held.

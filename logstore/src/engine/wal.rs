@@ -19,8 +19,9 @@ use tracing::warn;
 
 use super::frame::{self, Frame, Read};
 
-/// A segment is closed at a commit once it is this large.
-const SEGMENT_BYTES: u64 = 64 << 20;
+/// A segment is closed at a commit once it is this large. It is also what the log of a quiet index may weigh: a
+/// segment goes with the first commit after it was closed.
+const SEGMENT_BYTES: u64 = 4 << 20;
 
 /// A place in the log.
 #[derive(

@@ -72,7 +72,7 @@ fn verify(folder: &Path) -> (Option<i32>, String) {
         .unwrap();
     (
         output.status.code(),
-        String::from_utf8_lossy(&output.stdout).into_owned(),
+        String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned(),
     )
 }
 

@@ -78,6 +78,10 @@ pub fn add(field: &Field, scalar: Scalar<'_>, out: &mut Values) -> Result<(), Mi
     for sub in &field.subfields {
         add_one(sub, scalar, text.as_ref(), out)?;
     }
+    if field.is_binary() {
+        out.keyword
+            .push((Arc::clone(&FIELD_NAMES), Arc::clone(&field.path)));
+    }
     if field.kind == Kind::Text
         && !field.unindexed
         && let Some(text) = &text

@@ -142,10 +142,13 @@ impl<'m> Parser<'m> {
     }
 
     /// What an unknown field is to become, by what its nearest known parent says.
-    fn dynamic(&self, path: &str) -> ApiResult<bool> {
-        match self.mapping.dynamic_at(path) {
+    fn dynamic(&self, path: &str, has_template: impl Fn() -> bool) -> ApiResult<bool> {
+        let dynamic = self.mapping.dynamic_at(path);
+        match dynamic {
             Dynamic::False => Ok(false),
-            Dynamic::Strict => {
+            Dynamic::FalseAllowTemplates => Ok(has_template()),
+            Dynamic::StrictAllowTemplates if has_template() => Ok(true),
+            Dynamic::Strict | Dynamic::StrictAllowTemplates => {
                 // It is the outermost unknown name that is not allowed.
                 let unknown = path
                     .match_indices('.')
@@ -157,7 +160,8 @@ impl<'m> Parser<'m> {
                     400,
                     "strict_dynamic_mapping_exception",
                     format!(
-                        "mapping set to strict, dynamic introduction of [{name}] within [{parent}] is not allowed"
+                        "mapping set to {}, dynamic introduction of [{name}] within [{parent}] is not allowed",
+                        dynamic.word()
                     ),
                 ))
             }
@@ -183,7 +187,7 @@ impl<'m> Parser<'m> {
                 "Cannot write to a field alias [{path}]."
             )));
         }
-        if !self.dynamic(path)? {
+        if !self.dynamic(path, || learn::has_template(self.mapping, path, seen))? {
             return Ok(None);
         }
         let field = learn::learn(self.mapping, path, seen)?;
@@ -208,7 +212,16 @@ impl<'m> Parser<'m> {
 
     /// What a template makes of an object that nobody mapped, if it makes a field of it.
     fn learn_object(&mut self, path: &str) -> ApiResult<()> {
-        if self.mapping.templates.is_empty() || self.is_object(path) || !self.dynamic(path)? {
+        if self.mapping.templates.is_empty() || self.is_object(path) {
+            return Ok(());
+        }
+        let has_template = || {
+            self.mapping
+                .templates
+                .iter()
+                .any(|template| template.applies(path, "object"))
+        };
+        if !self.dynamic(path, has_template)? {
             return Ok(());
         }
         match learn::learn_object(self.mapping, path)? {
@@ -482,6 +495,12 @@ impl<'de> Visitor<'de> for &mut Walk<'_, '_> {
                 || self.path.contains("..")
                 || self.path.starts_with('.')
             {
+                if key.is_empty() && self.path.ends_with('.') {
+                    self.error = Some(ApiError::argument(
+                        "field name cannot contain only the character [.]",
+                    ));
+                    return Err(de::Error::custom("document refused"));
+                }
                 self.error = Some(ApiError::mapper(format!(
                     "object field starting or ending with a [.] makes object resolution ambiguous: [{}]",
                     self.path

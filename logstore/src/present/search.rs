@@ -72,6 +72,8 @@ struct OneHit<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     _primary_term: Option<u64>,
     _score: Option<f32>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    _ignored: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     _source: Option<&'a RawValue>,
     #[serde(skip_serializing_if = "is_empty")]
@@ -191,6 +193,7 @@ fn one<'a>(presented: Presented, request: &SearchRequest, hit: &'a Hit, totals_a
         highlight: &hit.highlight,
         sort: &hit.sort,
         matched_queries: &hit.matched,
+        _ignored: &hit.ignored,
         _explanation: hit.explanation.as_ref(),
         inner_hits: hit
             .inner

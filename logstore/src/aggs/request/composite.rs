@@ -74,7 +74,10 @@ impl Composite {
                 push(spec)?;
             }
         }
-        if sources.is_empty() || sources.len() > MAX_SOURCES {
+        if sources.is_empty() {
+            return Err(ApiError::argument("Composite [sources] cannot be null or empty"));
+        }
+        if sources.len() > MAX_SOURCES {
             return Err(options.refuse(
                 "sources",
                 &format!(

@@ -177,6 +177,7 @@ impl Sheet {
             by: by.to_owned(),
             drain_timeout_ms: None,
             dry_run,
+            options: ops_api::RestartOptions::default(),
         })
     }
 

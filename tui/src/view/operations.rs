@@ -249,6 +249,7 @@ fn state_span(state: OperationState, look: Look) -> Span<'static> {
     let (mark, name, role) = match state {
         OperationState::Planned => ("?", "planned", Role::Muted),
         OperationState::Running => (look.busy(), "running", Role::Info),
+        OperationState::Paused => (look.health_mark(Health::Yellow), "paused", Role::Warn),
         OperationState::Aborting => (look.busy(), "aborting", Role::Warn),
         OperationState::Completed => (look.health_mark(Health::Green), "completed", Role::Ok),
         OperationState::Aborted => (look.health_mark(Health::Yellow), "aborted", Role::Warn),

@@ -319,6 +319,10 @@ pub(crate) fn running_operation() -> Operation {
         ],
         gates: vec!["lock free: ok".to_owned(), "others ready: ok".to_owned()],
         error: None,
+        paused: None,
+        plan: ops_api::Plan::default(),
+        guard: ops_api::GuardView::default(),
+        admission: None,
         created: moment(279_000).wall,
         ended: None,
     }
@@ -346,6 +350,7 @@ pub(crate) fn request(cluster: &str, dry_run: bool) -> NewOperation {
         by: "ada (console)".to_owned(),
         drain_timeout_ms: None,
         dry_run,
+        options: ops_api::RestartOptions::default(),
     }
 }
 
@@ -357,6 +362,9 @@ pub(crate) fn audit() -> Vec<AuditEntry> {
         reason: "memory grows since the last release".to_owned(),
         outcome: outcome.to_owned(),
         operation: Some("op_01jnq7f2".to_owned()),
+        number: 0,
+        prev: String::new(),
+        hash: String::new(),
     };
     vec![
         entry(279_000, "restart sessions", "intent"),

@@ -36,6 +36,7 @@ fn the_console_shows_the_fleet_and_restarts_a_cluster_by_keys() {
     terminal.keys(&["restart presence", "Enter"]);
     terminal.wait_for_text("ead-only");
     terminal.keys(&["W"]);
+    terminal.keys(&["try it", "Enter"]);
     terminal.keys(&[":"]);
     terminal.keys(&["restart presence", "Enter"]);
     terminal.wait_for_text("ops restart presence");

@@ -8,6 +8,7 @@ mod stage;
 
 use ops_api::ControlClient;
 use server::{Server, TOKEN};
+use tui::state::Theme;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<std::process::ExitCode> {
@@ -26,7 +27,11 @@ async fn main() -> anyhow::Result<std::process::ExitCode> {
         store: value("--store").unwrap_or_else(|| server.base.clone()),
         index: "guildwatch-*".to_owned(),
         ascii: flag("--ascii"),
-        color: !flag("--mono") && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+        theme: if flag("--mono") || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) {
+            Theme::Mono
+        } else {
+            Theme::Dark
+        },
         by: "demo (console)".to_owned(),
     };
     match tui::run(options).await {

@@ -1,7 +1,7 @@
 //! The one table of keys: key, action, label, context. Dispatch looks keys up here and the help screen and the
 //! footer are made from it, so that a key that works is a key that is listed.
 //!
-//! Rules: of the capitals only `R`, `W` and `A` lead to a change of the system (`X`, `P`, `U` are kept for later),
+//! Rules: of the capitals only `R`, `X`, `W` and `A` lead to a change of the system (`P` and `U` are kept for later),
 //! and they mean nothing else on any screen. Nothing that changes anything sits on a Ctrl-letter (fingers that
 //! scroll with Ctrl-D must not delete), and `^z`, `^s`, `^q` belong to the terminal.
 
@@ -19,10 +19,24 @@ pub enum Action {
     Redraw,
     GoFleet,
     GoLogs,
+    GoIncidents,
     GoOperations,
+    GoPulses,
+    GoXray,
+    GoSlo,
     GoAudit,
+    LastScreen,
+    Earlier,
+    Later,
     ToggleWrite,
     CopyCommand,
+    CopyId,
+    Freeze,
+    Clock,
+    Mouse,
+    NextPane,
+    PreviousPane,
+    Zoom,
     Down,
     Up,
     PageDown,
@@ -31,12 +45,24 @@ pub enum Action {
     Last,
     Open,
     LogsOf,
+    XrayOf,
     Restart,
+    Admin,
+    Filter,
+    Faults,
     Sort,
+    Reverse,
+    Wide,
+    ColumnsRight,
+    ColumnsLeft,
+    Mark,
+    MarkRange,
+    ClearMarks,
+    NextAction,
+    PreviousAction,
     Follow,
     Level,
     Since,
-    Regex,
     Context,
     NextHit,
     PreviousHit,
@@ -45,6 +71,13 @@ pub enum Action {
     NextTrace,
     PreviousTrace,
     Histogram,
+    Finer,
+    Coarser,
+    Wrap,
+    Bookmark,
+    NextBookmark,
+    Save,
+    Plain,
     DetailDown,
     DetailUp,
     Chips,
@@ -57,12 +90,19 @@ pub enum Action {
     SheetNext,
     SheetPrevious,
     SheetAccept,
+    SheetDown,
+    SheetUp,
     SheetClose,
     LineAccept,
     LineCancel,
     LineComplete,
     PickDown,
     PickUp,
+    MenuAccept,
+    MenuClose,
+    MenuDown,
+    MenuUp,
+    PlainClose,
 }
 
 /// Where a key holds.
@@ -70,15 +110,23 @@ pub enum Action {
 pub enum Context {
     Everywhere,
     Lists,
+    Tables,
     Fleet,
     Cluster,
+    Node,
+    Incidents,
     Logs,
     Chips,
     Operations,
     Operation,
+    Pulses,
+    Xray,
+    Slo,
     Sheet,
     Line,
     Palette,
+    Menu,
+    Plain,
 }
 
 /// One row of the table.
@@ -114,18 +162,53 @@ use Key::Char;
 #[rustfmt::skip]
 pub const KEYMAP: &[Binding] = &[
     row(C::Fleet, Key::Enter, A::Open, "open", "open the cluster"),
-    row(C::Fleet, Char('l'), A::LogsOf, "logs", "logs of the cluster"),
+    row(C::Fleet, Char('l'), A::LogsOf, "logs", "logs of the cluster, or of the marked ones"),
+    row(C::Fleet, Char('x'), A::XrayOf, "xray", "who needs whom"),
     row(C::Fleet, Char('R'), A::Restart, "restart", "restart the cluster (plan first)"),
-    row(C::Fleet, Char('s'), A::Sort, "sort", "sort by start order or by health"),
+    row(C::Fleet, Char('X'), A::Admin, "admin", "all that can be changed here"),
+    row(C::Fleet, Key::Tab, A::NextPane, "", "next pane"),
+    row(C::Fleet, Key::BackTab, A::PreviousPane, "", "previous pane"),
 
+    row(C::Cluster, Key::Enter, A::Open, "open", "open the node"),
     row(C::Cluster, Char('l'), A::LogsOf, "logs", "logs of the node"),
-    row(C::Cluster, Key::Enter, A::LogsOf, "", "logs of the node"),
+    row(C::Cluster, Char('x'), A::XrayOf, "", "who needs whom"),
     row(C::Cluster, Char('R'), A::Restart, "restart", "restart the node (plan first)"),
+    row(C::Cluster, Char('X'), A::Admin, "admin", "all that can be changed here"),
+    row(C::Cluster, Key::Tab, A::NextPane, "", "next pane"),
+    row(C::Cluster, Key::BackTab, A::PreviousPane, "", "previous pane"),
+
+    row(C::Node, Char('l'), A::LogsOf, "logs", "logs of the node"),
+    row(C::Node, Key::Enter, A::LogsOf, "", "logs of the node"),
+    row(C::Node, Char('x'), A::XrayOf, "xray", "who needs whom"),
+    row(C::Node, Char('R'), A::Restart, "restart", "restart the node (plan first)"),
+    row(C::Node, Char('X'), A::Admin, "admin", "all that can be changed here"),
+    row(C::Node, Key::Tab, A::NextPane, "", "next pane"),
+    row(C::Node, Key::BackTab, A::PreviousPane, "", "previous pane"),
+
+    row(C::Incidents, Key::Enter, A::Open, "do", "do the chosen action"),
+    row(C::Incidents, Key::Tab, A::NextAction, "next action", "choose the next action"),
+    row(C::Incidents, Key::BackTab, A::PreviousAction, "", "choose the previous action"),
+    row(C::Incidents, Char('l'), A::LogsOf, "logs", "logs of what is wrong"),
+    row(C::Incidents, Char('x'), A::XrayOf, "xray", "who needs whom"),
+    row(C::Incidents, Char('R'), A::Restart, "restart", "restart what is wrong (plan first)"),
+    row(C::Incidents, Char('X'), A::Admin, "admin", "all that can be changed here"),
+
+    row(C::Pulses, Key::Enter, A::Open, "open", "open the cluster"),
+    row(C::Pulses, Char('l'), A::LogsOf, "logs", "logs of the cluster"),
+    row(C::Pulses, Char('R'), A::Restart, "restart", "restart the cluster (plan first)"),
+
+    row(C::Xray, Key::Enter, A::Open, "open", "open the cluster or the node"),
+    row(C::Xray, Char('l'), A::LogsOf, "logs", "logs of the cluster or the node"),
+    row(C::Xray, Char('R'), A::Restart, "restart", "restart the cluster or the node (plan first)"),
+    row(C::Xray, Char('X'), A::Admin, "admin", "all that can be changed here"),
+
+    row(C::Slo, Key::Enter, A::Open, "open", "open the cluster"),
+    row(C::Slo, Char('l'), A::LogsOf, "logs", "logs of the cluster"),
 
     row(C::Logs, Char('f'), A::Follow, "follow", "follow the newest record, or hold still"),
     row(C::Logs, Key::Enter, A::Open, "detail", "all fields of the record"),
-    row(C::Logs, Char('/'), A::Regex, "find", "highlight a regular expression"),
-    row(C::Logs, Char('c'), A::Context, "hide", "hide what does not match, or show it as context"),
+    row(C::Logs, Char('/'), A::Filter, "find", "find: expression, !not, ~fuzzy, field=value"),
+    row(C::Logs, Char('c'), A::Context, "context", "show all, matches with three lines around, or matches only"),
     row(C::Logs, Char('n'), A::NextHit, "", "next match"),
     row(C::Logs, Char('N'), A::PreviousHit, "", "previous match"),
     row(C::Logs, Char('e'), A::NextError, "err", "next error"),
@@ -136,6 +219,13 @@ pub const KEYMAP: &[Binding] = &[
     row(C::Logs, Char('t'), A::Since, "since", "how far back"),
     row(C::Logs, Key::Tab, A::Chips, "clusters", "choose clusters"),
     row(C::Logs, Char('i'), A::Histogram, "hist", "histogram over time"),
+    row(C::Logs, Char('+'), A::Finer, "", "narrower columns in the histogram"),
+    row(C::Logs, Char('-'), A::Coarser, "", "wider columns in the histogram"),
+    row(C::Logs, Char('w'), A::Wrap, "wrap", "wrap long records"),
+    row(C::Logs, Char('b'), A::Bookmark, "", "bookmark the record, or not"),
+    row(C::Logs, Char('B'), A::NextBookmark, "", "next bookmark"),
+    row(C::Logs, Char('S'), A::Save, "", "save what is loaded and shown to a file"),
+    row(C::Logs, Key::Ctrl('o'), A::Plain, "", "plain text, for the terminal's own selecting"),
     row(C::Logs, Char('J'), A::DetailDown, "", "scroll the detail down"),
     row(C::Logs, Char('K'), A::DetailUp, "", "scroll the detail up"),
 
@@ -156,6 +246,10 @@ pub const KEYMAP: &[Binding] = &[
     row(C::Sheet, Key::Tab, A::SheetNext, "next field", "next field"),
     row(C::Sheet, Key::BackTab, A::SheetPrevious, "", "previous field"),
     row(C::Sheet, Key::Enter, A::SheetAccept, "", "accept the field, press the button"),
+    row(C::Sheet, Char('j'), A::SheetDown, "", "more of the plan"),
+    row(C::Sheet, Key::Down, A::SheetDown, "", "more of the plan"),
+    row(C::Sheet, Char('k'), A::SheetUp, "", "back in the plan"),
+    row(C::Sheet, Key::Up, A::SheetUp, "", "back in the plan"),
     row(C::Sheet, Char('Y'), A::CopyCommand, "copy command", "copy the same command for the shell"),
     row(C::Sheet, Key::Esc, A::SheetClose, "cancel", "cancel"),
     row(C::Sheet, Char('q'), A::SheetClose, "", "cancel"),
@@ -172,6 +266,29 @@ pub const KEYMAP: &[Binding] = &[
     row(C::Palette, Key::Ctrl('p'), A::PickUp, "", "previous"),
     row(C::Palette, Key::Esc, A::LineCancel, "cancel", "leave"),
 
+    row(C::Menu, Key::Enter, A::MenuAccept, "choose", "do it"),
+    row(C::Menu, Char('j'), A::MenuDown, "", "next"),
+    row(C::Menu, Key::Down, A::MenuDown, "", "next"),
+    row(C::Menu, Char('k'), A::MenuUp, "", "previous"),
+    row(C::Menu, Key::Up, A::MenuUp, "", "previous"),
+    row(C::Menu, Key::Esc, A::MenuClose, "cancel", "leave"),
+    row(C::Menu, Char('q'), A::MenuClose, "", "leave"),
+
+    row(C::Plain, Key::Esc, A::PlainClose, "", "back to the screen"),
+    row(C::Plain, Key::Ctrl('o'), A::PlainClose, "", "back to the screen"),
+    row(C::Plain, Char('q'), A::PlainClose, "", "back to the screen"),
+
+    row(C::Tables, Char('/'), A::Filter, "filter", "filter: expression, !not, ~fuzzy, column=value"),
+    row(C::Tables, Char('!'), A::Faults, "faults", "only what is unwell"),
+    row(C::Tables, Char('s'), A::Sort, "sort", "sort by a column"),
+    row(C::Tables, Char('S'), A::Reverse, "", "turn the order around"),
+    row(C::Tables, Char('w'), A::Wide, "", "all columns, or those that fit"),
+    row(C::Tables, Key::Right, A::ColumnsRight, "", "columns further right"),
+    row(C::Tables, Key::Left, A::ColumnsLeft, "", "columns further left"),
+    row(C::Tables, Char(' '), A::Mark, "", "mark the row, or not"),
+    row(C::Tables, Char('v'), A::MarkRange, "", "mark from the last marked row to this one"),
+    row(C::Tables, Char('\\'), A::ClearMarks, "", "no marks"),
+
     row(C::Lists, Char('j'), A::Down, "", "down"),
     row(C::Lists, Key::Down, A::Down, "", "down"),
     row(C::Lists, Char('k'), A::Up, "", "up"),
@@ -187,9 +304,21 @@ pub const KEYMAP: &[Binding] = &[
 
     row(C::Everywhere, Char('1'), A::GoFleet, "", "fleet"),
     row(C::Everywhere, Char('2'), A::GoLogs, "", "logs"),
+    row(C::Everywhere, Char('3'), A::GoIncidents, "", "incidents"),
     row(C::Everywhere, Char('4'), A::GoOperations, "", "operations"),
+    row(C::Everywhere, Char('6'), A::GoPulses, "", "pulses"),
+    row(C::Everywhere, Char('7'), A::GoXray, "", "xray"),
+    row(C::Everywhere, Char('8'), A::GoSlo, "", "objectives"),
     row(C::Everywhere, Char('9'), A::GoAudit, "", "audit"),
-    row(C::Everywhere, Char('W'), A::ToggleWrite, "write", "allow changes for 15 minutes, or no more"),
+    row(C::Everywhere, Char('-'), A::LastScreen, "", "the screen before, and back again"),
+    row(C::Everywhere, Char('['), A::Earlier, "", "back in the history of screens"),
+    row(C::Everywhere, Char(']'), A::Later, "", "forward in the history of screens"),
+    row(C::Everywhere, Char('W'), A::ToggleWrite, "write", "allow changes for 15 minutes and say why, or no more"),
+    row(C::Everywhere, Char('p'), A::Freeze, "", "freeze what is shown, or let it go on"),
+    row(C::Everywhere, Char('z'), A::Zoom, "", "only this pane, or all"),
+    row(C::Everywhere, Char('T'), A::Clock, "", "times in UTC, local, or as ages"),
+    row(C::Everywhere, Char('m'), A::Mouse, "", "the mouse is the console's, or the terminal's"),
+    row(C::Everywhere, Char('y'), A::CopyId, "", "copy the name of what is selected"),
     row(C::Everywhere, Char(':'), A::Command, "cmd", "command line"),
     row(C::Everywhere, Key::Ctrl('p'), A::Palette, "palette", "find a screen, a cluster, a node, an operation"),
     row(C::Everywhere, Char('?'), A::Help, "help", "this page"),
@@ -205,7 +334,10 @@ pub const KEYMAP: &[Binding] = &[
 impl Action {
     /// Whether it changes the system, or opens a sheet that can.
     pub fn needs_write(self) -> bool {
-        matches!(self, Self::Restart | Self::AbortOperation | Self::SheetRun)
+        matches!(
+            self,
+            Self::Restart | Self::Admin | Self::AbortOperation | Self::SheetRun
+        )
     }
 }
 
@@ -218,14 +350,22 @@ impl Context {
             Self::Everywhere => "everywhere",
             Self::Lists => "lists",
             Self::Fleet => "fleet",
+            Self::Tables => "tables",
             Self::Cluster => "cluster",
+            Self::Node => "node",
+            Self::Incidents => "incidents",
             Self::Logs => "logs",
             Self::Chips => "choosing clusters",
             Self::Operations => "operations",
             Self::Operation => "operation",
+            Self::Pulses => "pulses",
+            Self::Xray => "xray",
+            Self::Slo => "objectives",
             Self::Sheet => "restart sheet",
             Self::Line => "typing",
             Self::Palette => "palette",
+            Self::Menu => "menu",
+            Self::Plain => "plain text",
         }
     }
 }
@@ -266,7 +406,10 @@ mod tests {
     fn capitals_that_change_the_system_mean_nothing_else() {
         for row in KEYMAP {
             let reserved = matches!(row.key, Char('R' | 'X' | 'W' | 'P' | 'U' | 'A'));
-            let mutating = matches!(row.action, A::Restart | A::AbortOperation | A::ToggleWrite);
+            let mutating = matches!(
+                row.action,
+                A::Restart | A::Admin | A::AbortOperation | A::ToggleWrite
+            );
             assert_eq!(reserved, mutating, "{:?} {:?}", row.key, row.context);
         }
     }

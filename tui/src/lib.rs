@@ -24,8 +24,8 @@ pub struct Options {
     pub index: String,
     /// Only ASCII shapes and borders.
     pub ascii: bool,
-    /// Whether colours are used; without them, not one is set.
-    pub color: bool,
+    /// Which colours; in mono not one is set.
+    pub theme: state::Theme,
     /// Who acts, for the audit log.
     pub by: String,
 }

@@ -4,7 +4,10 @@ use std::io::{IsTerminal as _, Stdout, Write as _, stdin, stdout};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use crossterm::event::{
+    DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture, KeyCode, KeyEvent,
+    KeyEventKind, KeyModifiers,
+};
 use crossterm::terminal::{Clear, ClearType};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
@@ -44,7 +47,19 @@ impl Screen {
         crossterm::style::force_color_output(true);
         // This also hangs itself into the panic hook: first the terminal is restored, then the report is printed.
         let terminal = ratatui::try_init()?;
-        Ok(Self { terminal })
+        let screen = Self { terminal };
+        // A paste arrives as one text: its letters must never be taken for keys.
+        crossterm::execute!(stdout(), EnableBracketedPaste)?;
+        Ok(screen)
+    }
+
+    /// Takes the mouse, or leaves it to the terminal.
+    pub(crate) fn mouse(&mut self, ours: bool) -> std::io::Result<()> {
+        if ours {
+            crossterm::execute!(stdout(), EnableMouseCapture)
+        } else {
+            crossterm::execute!(stdout(), DisableMouseCapture)
+        }
     }
 
     /// Forgets what is on the screen, so that the next frame draws all of it. Not `Terminal::clear`: that asks the
@@ -65,6 +80,12 @@ impl Screen {
 
 impl Drop for Screen {
     fn drop(&mut self) {
+        // There is nobody left to tell when the terminal is gone.
+        drop(crossterm::execute!(
+            stdout(),
+            DisableMouseCapture,
+            DisableBracketedPaste
+        ));
         ratatui::restore();
     }
 }

@@ -94,7 +94,7 @@ async fn a_follower_brings_records_once_and_asks_only_for_newer_ones() {
             newest - jiff::SignedDuration::from_secs(3)
         );
     }
-    connections.execute(Cmd::Count(7, query));
+    connections.execute(Cmd::Count(7, query, 15_000));
     let counts = wait(&mut inbox, |msg| match msg {
         Msg::Counts {
             generation: 7,

@@ -7,7 +7,7 @@ use stage::{Stage, audit, ended_operation, fleet, records, request, running_oper
 use tui::key::Key;
 use tui::keymap::KEYMAP;
 use tui::state::logs::{Batch, Level};
-use tui::state::{ARMED_MS, Cmd, Danger, Feed, Field, Freshness, Msg, Refusal, Screen};
+use tui::state::{ARMED_MS, Cmd, Danger, Feed, Field, Freshness, Msg, Refusal, Screen, Theme};
 use tui::view::Look;
 
 use proptest::prelude::*;
@@ -18,7 +18,7 @@ fn stage() -> Stage {
 
 fn armed() -> Stage {
     let mut stage = stage();
-    stage.keys("W");
+    stage.arm();
     stage
 }
 
@@ -215,6 +215,8 @@ fn what_users_notice_needs_the_name_and_a_reason() {
     assert_eq!((sheet.danger, sheet.focus), (Danger::L3, Field::Cancel));
     assert!(stage.keys("y").is_empty());
     stage.key(Key::Tab);
+    assert_eq!(stage.state.sheet.as_ref().unwrap().reason.value(), "memory grows");
+    stage.key(Key::Ctrl('u'));
     stage.key(Key::Tab);
     stage.keys("guilds");
     stage.key(Key::Tab);
@@ -265,6 +267,9 @@ fn arming_ends_by_itself_and_by_its_key() {
     stage.keys("W");
     assert!(stage.state.may_write().is_err());
     stage.keys("W");
+    stage.key(Key::Enter);
+    assert!(stage.state.may_write().is_err(), "no reason was given");
+    stage.arm();
     assert!(stage.state.may_write().is_ok());
     stage.wait(ARMED_MS);
     stage.send(Msg::Fleet(Box::new(fleet(stage.ms, 0.0))));
@@ -356,7 +361,7 @@ fn logs_opened_from_a_node_are_that_nodes() {
     let mut stage = stage();
     stage.command("node guilds-2");
     let cmds = stage.keys("l");
-    let [Cmd::Follow(Feed::Logs, _, query)] = &cmds[..] else {
+    let [Cmd::Follow(Feed::Logs, _, query), Cmd::Count(..)] = &cmds[..] else {
         panic!("{cmds:?}")
     };
     assert_eq!(query.node.as_deref(), Some("guilds-2"));
@@ -371,7 +376,7 @@ fn a_new_query_forgets_what_was_loaded_and_drops_late_answers() {
     stage.logs();
     let before = stage.state.logs.generation;
     let cmds = stage.keys("L");
-    assert!(matches!(&cmds[..], [Cmd::Follow(_, _, query)] if query.level == Level::Warn));
+    assert!(matches!(&cmds[..], [Cmd::Follow(_, _, query), Cmd::Count(..)] if query.level == Level::Warn));
     assert!(stage.state.logs.ring.is_empty());
     stage.send(Msg::Logs(
         Feed::Logs,
@@ -425,15 +430,17 @@ fn hiding_leaves_only_matches_and_the_cursor_on_one() {
     stage.keys("lease");
     stage.key(Key::Enter);
     stage.keys("c");
+    assert!(stage.state.logs.ring.len() > 40);
+    let shown = |stage: &Stage| {
+        let logs = &stage.state.logs;
+        (0..logs.ring.len()).filter(|index| logs.shown(*index)).count()
+    };
+    let around = shown(&stage);
+    assert!((4..20).contains(&around), "{around}");
+    stage.keys("c");
     assert_eq!(stage.state.logs.hits(), 3);
     assert!(stage.state.logs.current().unwrap().message.contains("lease"));
-    let ring = &stage.state.logs.ring;
-    assert_eq!(
-        (0..ring.len())
-            .filter(|index| stage.state.logs.shown(*index))
-            .count(),
-        3
-    );
+    assert_eq!(shown(&stage), 3);
 }
 
 #[test]
@@ -477,7 +484,7 @@ proptest! {
             if index % 5 == 0 {
                 stage.send(Msg::Fleet(Box::new(fleet(stage.ms, 0.2))));
             }
-            let look = Look { ascii: index % 2 == 0, color: index % 3 == 0 };
+            let look = Look { ascii: index % 2 == 0, theme: Theme::ALL[index % Theme::ALL.len()] };
             stage.buffer(look);
         }
     }

@@ -6,21 +6,21 @@ mod stage;
 use ratatui::style::Color;
 use stage::{Stage, audit, running_operation};
 use tui::key::Key;
-use tui::state::{Msg, Refusal};
+use tui::state::{Msg, Refusal, Theme};
 use tui::view::Look;
 
 const SIZES: [(u16, u16); 3] = [(60, 16), (80, 24), (120, 36)];
 const COLOR: Look = Look {
     ascii: false,
-    color: true,
+    theme: Theme::Dark,
 };
 const MONO: Look = Look {
     ascii: false,
-    color: false,
+    theme: Theme::Mono,
 };
 const ASCII: Look = Look {
     ascii: true,
-    color: false,
+    theme: Theme::Mono,
 };
 
 /// Pictures what `play` leads to, at all sizes, in colour and mono.
@@ -45,7 +45,7 @@ fn day(columns: u16, rows: u16) -> Stage {
 }
 
 fn arm(stage: &mut Stage) {
-    stage.keys("W");
+    stage.arm();
     // The notice has been read.
     stage.state.notice = None;
 }
@@ -78,8 +78,129 @@ fn fleet_when_stale() {
 #[test]
 fn cluster() {
     picture("cluster", |stage| {
+        stage.command("cluster guilds");
+        stage.keys("G");
+    });
+}
+
+#[test]
+fn node() {
+    picture("node", |stage| {
+        stage.send(Msg::Operation(Box::new(running_operation())));
+        stage.command("node sessions-1");
+    });
+}
+
+#[test]
+fn node_that_is_lost() {
+    picture("node_lost", |stage| {
         stage.command("node guilds-2");
     });
+}
+
+#[test]
+fn incidents() {
+    picture("incidents", |stage| {
+        stage.keys("3");
+    });
+}
+
+#[test]
+fn pulses() {
+    picture("pulses", |stage| {
+        stage.keys("6");
+    });
+}
+
+#[test]
+fn xray() {
+    picture("xray", |stage| {
+        stage.keys("7");
+    });
+}
+
+#[test]
+fn slo() {
+    picture("slo", |stage| {
+        stage.keys("8");
+    });
+}
+
+#[test]
+fn fleet_looked_at_closely() {
+    picture("fleet_grid", |stage| {
+        stage.keys("s");
+        stage.keys("jj");
+        stage.keys("/health!=green");
+        stage.key(Key::Enter);
+        stage.key(Key::Esc);
+        stage.command("sort queue");
+        stage.keys("/!edge");
+        stage.key(Key::Enter);
+        stage.keys("  !");
+    });
+}
+
+#[test]
+fn menus() {
+    picture("menu_admin", |stage| {
+        arm(stage);
+        stage.command("cluster guilds");
+        stage.keys("GX");
+    });
+    picture("menu_sort", |stage| {
+        stage.keys("s");
+    });
+}
+
+#[test]
+fn frozen() {
+    picture("frozen", |stage| {
+        stage.keys("p");
+    });
+}
+
+#[test]
+fn logs_as_plain_text() {
+    picture("plain", |stage| {
+        stage.keys("2");
+        stage.logs();
+        stage.key(Key::Ctrl('o'));
+    });
+}
+
+#[test]
+fn logs_wrapped_with_bookmarks_and_ages() {
+    picture("logs_wrapped", |stage| {
+        stage.keys("2");
+        stage.logs();
+        stage.keys("EbwTT/node=sessions*");
+        stage.key(Key::Enter);
+        stage.state.notice = None;
+    });
+}
+
+#[test]
+fn restart_that_takes_everything_away() {
+    picture("restart_l4", |stage| {
+        arm(stage);
+        stage.command("restart gateway cold");
+        stage.settle();
+        stage.key(Key::Tab);
+        stage.key(Key::Tab);
+        stage.keys("local");
+        stage.key(Key::Tab);
+        stage.key(Key::Enter);
+    });
+}
+
+#[test]
+fn themes() {
+    for theme in Theme::ALL {
+        let mut stage = day(80, 24);
+        stage.command(&format!("theme {}", theme.name()));
+        insta::assert_snapshot!(format!("theme_{}", theme.name()), stage.picture(COLOR));
+    }
 }
 
 #[test]
@@ -148,6 +269,7 @@ fn restart_that_users_will_notice() {
         };
         stage.send(Msg::Planned(1, Err(refusal)));
         stage.key(Key::Tab);
+        stage.key(Key::Ctrl('u'));
         stage.keys("host error on guilds-2");
         stage.key(Key::Tab);
         stage.keys("guil");

@@ -7,7 +7,7 @@ use futures_util::{Stream, StreamExt as _};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::{Account, AuditEntry, Fleet, NewAccounts, NewOperation, Operation, Problem};
+use crate::{Account, AuditEntry, Fleet, Lock, NewAccounts, NewOperation, Operation, Problem};
 
 /// How long an ordinary call may take.
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -105,8 +105,27 @@ impl ControlClient {
 
     /// Aborts an operation.
     pub async fn abort(&self, id: &str, by: &str) -> Result<Operation, ApiError> {
-        let request = self.http.post(self.url(&format!("/v1/operations/{id}/abort")));
-        self.send(request.json(&serde_json::json!({ "by": by }))).await
+        self.post_by(&format!("/v1/operations/{id}/abort"), by).await
+    }
+
+    /// Pauses an operation: the nodes in hand are finished or taken back, no further one is touched.
+    pub async fn pause(&self, id: &str, by: &str) -> Result<Operation, ApiError> {
+        self.post_by(&format!("/v1/operations/{id}/pause"), by).await
+    }
+
+    /// Lets a paused operation go on.
+    pub async fn resume(&self, id: &str, by: &str) -> Result<Operation, ApiError> {
+        self.post_by(&format!("/v1/operations/{id}/resume"), by).await
+    }
+
+    /// Who holds which part of the stack.
+    pub async fn locks(&self) -> Result<Vec<Lock>, ApiError> {
+        self.get("/v1/locks").await
+    }
+
+    /// Takes the lock of an operation away; the operation ends.
+    pub async fn release_lock(&self, operation: &str, by: &str) -> Result<Lock, ApiError> {
+        self.post_by(&format!("/v1/locks/{operation}/release"), by).await
     }
 
     /// The newest entries of the audit log.
@@ -185,6 +204,10 @@ impl ControlClient {
             base: self.base.clone(),
             source,
         }
+    }
+
+    async fn post_by<T: DeserializeOwned>(&self, path: &str, by: &str) -> Result<T, ApiError> {
+        self.post(path, &serde_json::json!({ "by": by })).await
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ApiError> {

@@ -7,7 +7,9 @@
 //! POST /v1/operations             NewOperation + Idempotency-Key header -> Operation (202; the same key answers
 //!                                 the same operation; 409 when another one holds the chain)
 //! GET  /v1/operations[/{id}]      Operation(s), newest first
-//! POST /v1/operations/{id}/abort  Operation
+//! POST /v1/operations/{id}/abort  Operation; likewise pause and resume
+//! GET  /v1/locks                  Lock list: who holds which part of the stack
+//! POST /v1/locks/{id}/release     Lock: takes it from an operation, which ends (admin)
 //! GET  /v1/audit?limit=N          AuditEntry list, newest first
 //! POST /v1/accounts               NewAccounts -> Account list (with tokens, shown once)
 //! POST /v1/accounts/{id}/token    Account (another token)
@@ -24,6 +26,8 @@ mod accounts;
 mod client;
 mod fleet;
 mod operation;
+mod options;
+mod plan;
 mod problem;
 mod stack;
 
@@ -31,5 +35,7 @@ pub use accounts::{Account, NewAccount, NewAccounts};
 pub use client::{ApiError, ControlClient, WatchEvent};
 pub use fleet::{ClusterStatus, Fleet, Health, NodeStatus, ServiceKind};
 pub use operation::{AuditEntry, Mode, NewOperation, NodeStep, Operation, OperationState, StepState};
+pub use options::{Amount, EVERYTHING, Handoff, NoAmount, OnError, Order, RestartOptions, SloGuard};
+pub use plan::{Admission, GuardView, Lock, Plan, Watched};
 pub use problem::Problem;
 pub use stack::{Endpoint, StackFile};

@@ -3,6 +3,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::{Admission, GuardView, Plan, RestartOptions};
+
 /// How a cluster is restarted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -34,6 +36,9 @@ pub struct NewOperation {
     /// Only plan: run the gates, change nothing.
     #[serde(default)]
     pub dry_run: bool,
+    /// How to go about it.
+    #[serde(default)]
+    pub options: RestartOptions,
 }
 
 /// Where an operation is.
@@ -44,6 +49,8 @@ pub enum OperationState {
     Planned,
     /// It goes on.
     Running,
+    /// It waits until somebody resumes or aborts it; `paused` says why. No node is left cordoned.
+    Paused,
     /// It is being undone: no further node, the current one is finished or taken back.
     Aborting,
     /// Done.
@@ -112,6 +119,18 @@ pub struct Operation {
     pub gates: Vec<String>,
     /// Why it failed.
     pub error: Option<String>,
+    /// Why it is paused.
+    #[serde(default)]
+    pub paused: Option<String>,
+    /// What it means to do.
+    #[serde(default)]
+    pub plan: Plan,
+    /// What its guard sees.
+    #[serde(default)]
+    pub guard: GuardView,
+    /// How far its clients are let in again; only for an operation over everything.
+    #[serde(default)]
+    pub admission: Option<Admission>,
     /// When it was made.
     pub created: Timestamp,
     /// When it ended.
@@ -133,12 +152,21 @@ pub struct AuditEntry {
     pub outcome: String,
     /// The operation it belongs to.
     pub operation: Option<String>,
+    /// Its number in the log, from 1; 0 in logs from before there was a chain.
+    #[serde(default)]
+    pub number: u64,
+    /// The hash of the entry before (SHA-256, hex).
+    #[serde(default)]
+    pub prev: String,
+    /// The hash of this entry, its own `hash` left out (SHA-256, hex).
+    #[serde(default)]
+    pub hash: String,
 }
 
 impl OperationState {
     /// Whether nothing will happen any more.
     pub fn ended(self) -> bool {
-        !matches!(self, Self::Running | Self::Aborting)
+        !matches!(self, Self::Running | Self::Paused | Self::Aborting)
     }
 
     /// How an ended operation is called in logs and in the audit log: `success`, `failure`, or else `unknown`.
@@ -146,7 +174,7 @@ impl OperationState {
         match self {
             Self::Completed => "success",
             Self::Failed | Self::Aborted => "failure",
-            Self::Planned | Self::Running | Self::Aborting => "unknown",
+            Self::Planned | Self::Running | Self::Paused | Self::Aborting => "unknown",
         }
     }
 }

@@ -99,6 +99,9 @@ pub(crate) fn entry(
         reason: reason.to_owned(),
         outcome: outcome.to_owned(),
         operation: operation.map(str::to_owned),
+        number: 0,
+        prev: String::new(),
+        hash: String::new(),
     }
 }
 

@@ -119,6 +119,7 @@ fn restart(cluster: &str) -> NewOperation {
         by: "ada/test".to_owned(),
         drain_timeout_ms: None,
         dry_run: false,
+        options: ops_api::RestartOptions::default(),
     }
 }
 

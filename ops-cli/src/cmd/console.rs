@@ -12,6 +12,14 @@ pub(crate) struct Console {
     /// Only ASCII shapes and borders.
     #[arg(long)]
     ascii: bool,
+    /// Colours: dark, light, high-contrast, color-blind, mono; by default dark, or mono where `NO_COLOR` is set.
+    #[arg(long, value_parser = theme)]
+    theme: Option<tui::state::Theme>,
+}
+
+fn theme(name: &str) -> Result<tui::state::Theme, String> {
+    tui::state::Theme::known(name)
+        .ok_or_else(|| "not one of dark, light, high-contrast, color-blind, mono".to_owned())
 }
 
 // === impl Console ===
@@ -31,7 +39,11 @@ impl Console {
             store: context.stack()?.store,
             index: "guildwatch-*".to_owned(),
             ascii: self.ascii,
-            color: output::color(),
+            theme: self.theme.unwrap_or(if output::color() {
+                tui::state::Theme::Dark
+            } else {
+                tui::state::Theme::Mono
+            }),
             by: context::by("console"),
         };
         tui::run(options).await.map_err(|error| {

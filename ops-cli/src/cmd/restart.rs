@@ -93,6 +93,7 @@ impl Restart {
                     .drain_timeout
                     .map(|limit| u64::try_from(limit.as_millis()).unwrap_or(u64::MAX)),
                 dry_run: self.dry_run,
+                options: ops_api::RestartOptions::default(),
             };
             let key = match &self.idempotency_key {
                 // Each target is a request of its own.

@@ -9,6 +9,7 @@ mod watch;
 use std::time::Duration;
 
 use ops_api::{ApiError, ControlClient, Operation};
+use tokio::io::AsyncWriteExt as _;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::{AbortHandle, JoinSet};
 
@@ -64,17 +65,26 @@ impl Connections {
         let control = self.control.clone();
         let messages = self.messages.clone();
         match cmd {
-            Cmd::Quit | Cmd::Redraw | Cmd::Copy(_) => {}
+            Cmd::Quit | Cmd::Redraw | Cmd::Copy(_) | Cmd::Mouse(_) | Cmd::Dump(_) => {}
+            Cmd::Save(path, text) => {
+                self.reads.spawn(async move {
+                    let (text, bad) = match save(&path, &text).await {
+                        Ok(()) => (format!("written to {path}"), false),
+                        Err(error) => (format!("cannot write {path}: {error}"), true),
+                    };
+                    deliver(&messages, Msg::Told { text, bad }).await;
+                });
+            }
             Cmd::Follow(feed, generation, query) => {
                 let follower = self.store.clone().follow(feed, generation, query, messages);
                 let handle = self.reads.spawn(follower);
                 self.replace(feed, Some(handle));
             }
             Cmd::Unfollow(feed) => self.replace(feed, None),
-            Cmd::Count(generation, query) => {
+            Cmd::Count(generation, query, width) => {
                 let store = self.store.clone();
                 self.reads.spawn(async move {
-                    let msg = match store.counts(&query).await {
+                    let msg = match store.counts(&query, width).await {
                         Ok(counts) => Msg::Counts {
                             generation,
                             from: counts.from,
@@ -143,6 +153,19 @@ impl Connections {
             before.abort();
         }
     }
+}
+
+/// Writes a new file that only its owner may read; never over one that is there.
+async fn save(path: &str, text: &str) -> std::io::Result<()> {
+    let mut options = tokio::fs::OpenOptions::new();
+    let mut file = options
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .await?;
+    file.write_all(text.as_bytes()).await?;
+    file.flush().await
 }
 
 async fn deliver(messages: &Sender<Msg>, msg: Msg) {

@@ -5,7 +5,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::state::logs::{Batch, Bucket, Level, LogQuery, LogRecord, bucket_ms};
+use crate::state::logs::{Batch, Bucket, Level, LogQuery, LogRecord};
 
 /// A follower asks again for this much of what it has: records of several nodes arrive out of order.
 const OVERLAP: SignedDuration = SignedDuration::from_secs(3);
@@ -30,8 +30,8 @@ pub fn between_body(query: &LogQuery, after: Timestamp, before: Timestamp) -> Va
 }
 
 /// The counts over time.
-pub fn counts_body(query: &LogQuery, now: Timestamp) -> Value {
-    let (from, width) = counts_frame(query, now);
+pub fn counts_body(query: &LogQuery, now: Timestamp, width: u64) -> Value {
+    let from = counts_start(query, now, width);
     let range = json!({"gte": from.to_string(), "lte": now.to_string()});
     json!({
         "size": 0,
@@ -43,13 +43,11 @@ pub fn counts_body(query: &LogQuery, now: Timestamp) -> Value {
     })
 }
 
-/// The start of the first bucket and the width of each: buckets start at multiples of their width, as the store's
-/// do.
-pub fn counts_frame(query: &LogQuery, now: Timestamp) -> (Timestamp, u64) {
-    let width = bucket_ms(query.since_minutes);
+/// The start of the first bucket: buckets start at multiples of their width, as the store's do.
+pub fn counts_start(query: &LogQuery, now: Timestamp, width: u64) -> Timestamp {
     let width_ms = i64::try_from(width).unwrap_or(i64::MAX);
     let start = window_start(query, now).as_millisecond().div_euclid(width_ms) * width_ms;
-    (Timestamp::from_millisecond(start).unwrap_or(now), width)
+    Timestamp::from_millisecond(start).unwrap_or(now)
 }
 
 /// Reads the records of an answer, oldest first.
@@ -148,6 +146,10 @@ fn filters(query: &LogQuery, range: Value) -> Vec<Value> {
     if let Some(node) = &query.node {
         filters.push(json!({"term": {"service.node.name": node}}));
     }
+    if !query.text.is_empty() {
+        // As everybody means it who types two words.
+        filters.push(json!({"query_string": {"query": query.text, "default_operator": "AND"}}));
+    }
     filters
 }
 
@@ -177,8 +179,9 @@ mod tests {
     #[test]
     fn counts_fill_the_window_and_records_without_a_level_count() {
         let now = at("2026-03-01T12:00:00Z");
-        let (from, width) = counts_frame(&LogQuery::recent(), now);
-        assert_eq!((from, width), (at("2026-03-01T11:45:00Z"), 15_000));
+        let width = 15_000;
+        let from = counts_start(&LogQuery::recent(), now, width);
+        assert_eq!(from, at("2026-03-01T11:45:00Z"));
         let key = at("2026-03-01T11:45:15Z").as_millisecond();
         let answer = json!({"aggregations": {"over_time": {"buckets": [{"key": key, "doc_count": 6,
             "level": {"buckets": [{"key": "ERROR", "doc_count": 1}, {"key": "warn", "doc_count": 2}]}}]}}});

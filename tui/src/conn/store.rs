@@ -63,11 +63,12 @@ impl Store {
         Ok(batch)
     }
 
-    /// Counts of the query's window over time.
-    pub async fn counts(&self, log_query: &LogQuery) -> Result<Counts, String> {
+    /// Counts of the query's window over time, in buckets of `bucket_ms`.
+    pub async fn counts(&self, log_query: &LogQuery, bucket_ms: u64) -> Result<Counts, String> {
         let now = Timestamp::now();
-        let (from, bucket_ms) = query::counts_frame(log_query, now);
-        let answer = self.call("_search", &query::counts_body(log_query, now)).await?;
+        let from = query::counts_start(log_query, now, bucket_ms);
+        let body = query::counts_body(log_query, now, bucket_ms);
+        let answer = self.call("_search", &body).await?;
         Ok(Counts {
             buckets: query::read_counts(&answer, from, bucket_ms, now)?,
             from,

@@ -18,8 +18,14 @@ pub enum Cmd {
     Follow(Feed, u64, LogQuery),
     /// Follow no more.
     Unfollow(Feed),
-    /// Count the query's records over time, once.
-    Count(u64, LogQuery),
+    /// Count the query's records over time, once, in buckets of so many milliseconds.
+    Count(u64, LogQuery, u64),
+    /// Write the screen as text into a file; into a new one with the time in its name when none is given.
+    Dump(Option<String>),
+    /// Write text into a file.
+    Save(String, String),
+    /// Take the mouse, or leave it to the terminal.
+    Mouse(bool),
     /// Fetch the operations.
     FetchOperations,
     /// Fetch the audit log.

@@ -1,36 +1,54 @@
 //! What the console knows, and how that changes: `update(&mut State, Event) -> Vec<Cmd>`, a pure function. No
 //! terminal library and no network in this room; time comes in with the event.
 
+mod clock;
 mod cmd;
 pub mod command;
+mod contexts;
 mod dispatch;
+pub mod filter;
+pub mod grid;
+mod hold;
+pub mod incidents;
 pub mod logs;
+pub mod menu;
 mod moment;
 mod msg;
 mod operations;
 mod plan;
+mod rows;
 mod screen;
 mod sheet;
+mod theme;
 mod trend;
 mod update;
+pub mod xray;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use ops_api::{AuditEntry, ClusterStatus, Fleet, NodeStatus, Operation};
 use tui_input::Input;
 
+pub use clock::Clock;
+
 pub use cmd::Cmd;
 pub use moment::Moment;
-pub use msg::{Event, Feed, Msg, Refusal};
+pub use msg::{Event, Feed, Msg, Refusal, Wheel};
 pub use operations::Operations;
 pub use plan::{Danger, Gate, Plan, Target, Verdict};
 pub use screen::{Screen, Screens};
-pub use sheet::{DEAF_MS, Field, Planned, Sheet, Subject};
+pub use sheet::{COUNTDOWN_MS, DEAF_MS, Field, Planned, Sheet, Subject};
+pub use theme::Theme;
 pub use trend::{SPAN_MS, Sample, Trends};
 pub use update::{start, update};
 
-use crate::keymap::Context;
+use grid::{Grids, Table};
+use hold::Hold;
+use incidents::Incident;
 use logs::{Logs, Ring};
+use menu::Menu;
 
 /// Without a sign of life for this long, what is shown is stale.
 pub const STALE_MS: u64 = 3000;
@@ -55,6 +73,8 @@ pub struct Settings {
     pub store: String,
     /// Distinguishes this run of the console in idempotency keys.
     pub session: String,
+    /// The local time zone.
+    pub zone: TimeZone,
 }
 
 /// The watch stream.
@@ -110,10 +130,12 @@ pub struct Line {
 pub enum Purpose {
     /// A command.
     Command,
-    /// A regular expression over the records.
-    Regex,
+    /// A filter over the rows or the records.
+    Filter,
     /// A search over all commands.
     Palette,
+    /// Why changes are to be allowed.
+    Arm,
 }
 
 /// Everything.
@@ -141,8 +163,32 @@ pub struct State {
     pub cluster: Option<String>,
     /// The selected node of the cluster screen.
     pub node: Option<String>,
-    /// Whether clusters are sorted by health rather than by start order.
-    pub by_health: bool,
+    /// The selected incident, by the name of what is wrong.
+    pub incident: Option<String>,
+    /// The chosen action of the selected incident.
+    pub action: usize,
+    /// The selected line of the tree.
+    pub branch: usize,
+    /// How each table is looked at.
+    pub grids: Grids,
+    /// Whether tables show all their columns, whatever the width.
+    pub wide: bool,
+    /// How many columns after the first are scrolled away.
+    pub columns_skipped: usize,
+    /// The pane that has the focus, on screens with several.
+    pub pane: usize,
+    /// Whether only that pane is shown.
+    pub zoomed: bool,
+    /// Since when what is not green is not green.
+    pub unwell: BTreeMap<String, Timestamp>,
+    /// How times are written.
+    pub clock: Clock,
+    /// The theme that was chosen here, in place of the one the console was started with.
+    pub theme: Option<Theme>,
+    /// Whether the mouse is the console's.
+    pub mouse: bool,
+    /// Whether the records are shown as plain text, for the terminal's own selecting.
+    pub plain: bool,
     /// Operations.
     pub operations: Operations,
     /// The audit log, newest first.
@@ -161,12 +207,18 @@ pub struct State {
     pub tail_error: Option<String>,
     /// The sheet, when one is open.
     pub sheet: Option<Sheet>,
+    /// The menu, when one is open.
+    pub menu: Option<Menu>,
     /// The line, when one is being typed.
     pub line: Option<Line>,
     /// What the footer says.
     pub notice: Option<Notice>,
     /// Until when writing is allowed.
     armed_until_ms: Option<u64>,
+    /// Why it is: the reason that sheets begin with.
+    armed_reason: String,
+    /// What waits while the screen is frozen.
+    hold: Option<Hold>,
     next_sheet: u64,
 }
 
@@ -187,7 +239,19 @@ impl State {
             trends: Trends::default(),
             cluster: None,
             node: None,
-            by_health: false,
+            incident: None,
+            action: 0,
+            branch: 0,
+            grids: Grids::default(),
+            wide: false,
+            columns_skipped: 0,
+            pane: 0,
+            zoomed: false,
+            unwell: BTreeMap::new(),
+            clock: Clock::default(),
+            theme: None,
+            mouse: true,
+            plain: false,
             operations: Operations::default(),
             audit: None,
             audit_row: 0,
@@ -197,9 +261,12 @@ impl State {
             tail_loaded: false,
             tail_error: None,
             sheet: None,
+            menu: None,
             line: None,
             notice: None,
             armed_until_ms: None,
+            armed_reason: String::new(),
+            hold: None,
             next_sheet: 0,
         }
     }
@@ -230,6 +297,9 @@ impl State {
                 "what is shown is {}s old: nothing can be changed until it is live",
                 age / 1000
             )),
+            Freshness::Live if self.frozen() => {
+                Err("the screen is frozen: nothing can be changed until p lets it go on".to_owned())
+            }
             Freshness::Live if self.armed_ms().is_none() => {
                 Err("read-only: press W to allow changes for 15 minutes".to_owned())
             }
@@ -237,13 +307,66 @@ impl State {
         }
     }
 
-    /// The clusters in the order of the screen.
+    /// Whether something is open over the screen that takes the keys.
+    pub fn covered(&self) -> bool {
+        self.line.is_some() || self.sheet.is_some() || self.menu.is_some() || self.plain
+    }
+
+    /// Whether what is shown stands still.
+    pub fn frozen(&self) -> bool {
+        self.hold.is_some()
+    }
+
+    /// Writes a time as the clock is set.
+    pub fn time(&self, at: Timestamp, format: &str) -> String {
+        self.clock.write(at, self.now.wall, &self.settings.zone, format)
+    }
+
+    /// The clusters as the fleet screen shows them.
     pub fn clusters(&self) -> Vec<&ClusterStatus> {
-        let mut clusters: Vec<_> = self.fleet.iter().flat_map(|fleet| &fleet.clusters).collect();
-        if self.by_health {
-            clusters.sort_by_key(|cluster| std::cmp::Reverse(cluster.health));
-        }
-        clusters
+        let clusters = self.fleet.iter().flat_map(|fleet| &fleet.clusters);
+        self.grids.of(Table::Clusters).arrange(clusters)
+    }
+
+    /// The nodes of a cluster as its screen shows them.
+    pub fn nodes<'a>(&self, cluster: &'a ClusterStatus) -> Vec<&'a NodeStatus> {
+        self.grids.of(Table::Nodes).arrange(cluster.nodes.iter())
+    }
+
+    /// The operations as their screen shows them.
+    pub fn shown_operations(&self) -> Vec<&Operation> {
+        self.grids
+            .of(Table::Operations)
+            .arrange(self.operations.list.iter())
+    }
+
+    /// The entries of the audit log as its screen shows them.
+    pub fn shown_audit(&self) -> Vec<&AuditEntry> {
+        self.grids.of(Table::Audit).arrange(self.audit.iter().flatten())
+    }
+
+    /// All that is wrong now.
+    pub fn incidents(&self) -> Vec<Incident> {
+        let fleet = self.fleet.as_ref();
+        fleet.map_or_else(Vec::new, |fleet| incidents::of(fleet, &self.unwell))
+    }
+
+    /// What is wrong now as the screen shows it.
+    pub fn shown_incidents(&self) -> Vec<Incident> {
+        let all = self.incidents();
+        let shown = self.grids.of(Table::Incidents).arrange(all.iter());
+        shown.into_iter().cloned().collect()
+    }
+
+    /// The lines of the tree.
+    pub fn branches(&self) -> Vec<xray::Branch> {
+        let fleet = self.fleet.as_ref();
+        fleet.map_or_else(Vec::new, |fleet| xray::tree(fleet, &self.unwell))
+    }
+
+    /// The node called `name`.
+    pub fn node_called(&self, name: &str) -> Option<&NodeStatus> {
+        self.fleet.as_ref()?.nodes().find(|node| node.name == name)
     }
 
     /// The cluster of the cluster screen.
@@ -282,28 +405,6 @@ impl State {
         names
     }
 
-    /// The contexts whose keys hold, the first winning.
-    pub fn contexts(&self) -> &'static [Context] {
-        if let Some(line) = &self.line {
-            return match line.purpose {
-                Purpose::Palette => &[Context::Palette],
-                Purpose::Command | Purpose::Regex => &[Context::Line],
-            };
-        }
-        if self.sheet.is_some() {
-            return &[Context::Sheet];
-        }
-        match self.screens.current() {
-            Screen::Fleet => &[Context::Fleet, Context::Lists, Context::Everywhere],
-            Screen::Cluster(_) => &[Context::Cluster, Context::Lists, Context::Everywhere],
-            Screen::Logs if self.logs.chip.is_some() => &[Context::Chips, Context::Everywhere],
-            Screen::Logs => &[Context::Logs, Context::Lists, Context::Everywhere],
-            Screen::Operations => &[Context::Operations, Context::Lists, Context::Everywhere],
-            Screen::Operation(_) => &[Context::Operation, Context::Everywhere],
-            Screen::Audit | Screen::Help => &[Context::Lists, Context::Everywhere],
-        }
-    }
-
     /// Says something in the footer for a moment.
     pub(crate) fn notify(&mut self, text: impl Into<String>, bad: bool) {
         self.notice = Some(Notice {
@@ -311,9 +412,5 @@ impl State {
             bad,
             until_ms: self.now.ms + NOTICE_MS,
         });
-    }
-
-    fn find_node(&self, name: &str) -> Option<&NodeStatus> {
-        self.fleet.as_ref()?.nodes().find(|node| node.name == name)
     }
 }

@@ -25,6 +25,19 @@ pub enum Msg {
     Key(Key),
     /// The terminal has this many columns and rows.
     Resize(u16, u16),
+    /// Text was pasted: it is typed where something is being typed, and means nothing elsewhere.
+    Paste(String),
+    /// The wheel of the mouse was turned.
+    Wheel(Wheel),
+    /// A row of what is shown was clicked, by its number from the top of the list.
+    Pick(usize),
+    /// Something that the terminal was asked for is done, or failed.
+    Told {
+        /// In one line.
+        text: String,
+        /// Whether it failed.
+        bad: bool,
+    },
     /// A second has passed.
     Tick,
     /// A new picture of everything.
@@ -69,6 +82,15 @@ pub enum Msg {
     Aborted(u64, Result<Box<Operation>, Refusal>),
     /// A list could not be fetched.
     ListFailed(Refusal),
+}
+
+/// Which way the wheel of the mouse was turned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Wheel {
+    /// Away from the hand.
+    Up,
+    /// To the hand.
+    Down,
 }
 
 /// Which stream of records.

@@ -41,17 +41,12 @@ impl Operations {
         }
     }
 
-    /// The row of the selected one.
-    pub fn row(&self) -> usize {
+    /// The row of the selected one among those that are shown.
+    pub fn row(&self, shown: &[&Operation]) -> usize {
         let selected = self.selected.as_ref();
-        self.list
+        shown
             .iter()
             .position(|operation| Some(&operation.id) == selected)
             .unwrap_or(0)
-    }
-
-    /// Selects a row.
-    pub fn select(&mut self, row: usize) {
-        self.selected = self.list.get(row).map(|operation| operation.id.clone());
     }
 }

@@ -2,10 +2,15 @@
 //! holds, the gates, how dangerous it is. The control plane plans and decides by itself (its dry run replaces the
 //! gates here when it answers); this is for the eyes of the one who confirms.
 
-use ops_api::{ClusterStatus, Fleet, Health, NodeStatus, ServiceKind};
+use ops_api::{ClusterStatus, Fleet, Health, Mode, NodeStatus, ServiceKind};
+
+use super::xray::needed_by;
 
 /// The chain in which at most one disruptive operation runs at a time.
 const CHAIN: [&str; 5] = ["data", "guilds", "presence", "sessions", "gateway"];
+
+/// Without one of these nobody is served at all: stopping all nodes of one at once takes the system away.
+const LIFELINES: [&str; 3] = ["data", "gateway", "edge"];
 
 /// A node that was not observed for this long is not known.
 const FRESH_MS: u64 = 3000;
@@ -17,6 +22,8 @@ pub struct Target {
     pub cluster: String,
     /// Only this node.
     pub node: Option<String>,
+    /// How.
+    pub mode: Mode,
 }
 
 /// How far a mistake reaches; decides the shape of the dialog.
@@ -28,6 +35,8 @@ pub enum Danger {
     L2,
     /// Some users will notice: the cluster's name has to be typed.
     L3,
+    /// All users will notice: the environment's name has to be typed, and there is a countdown.
+    L4,
 }
 
 /// What a gate says.
@@ -59,6 +68,8 @@ pub struct Plan {
     pub steps: String,
     /// What the users notice.
     pub effect: &'static str,
+    /// What moves, and who else feels it.
+    pub blast: String,
     /// What must hold before.
     pub gates: Vec<Gate>,
     /// How dangerous.
@@ -93,6 +104,7 @@ impl Target {
         Ok(Self {
             cluster: cluster.name.clone(),
             node,
+            mode: Mode::Rolling,
         })
     }
 
@@ -108,6 +120,9 @@ impl Target {
             line.push('/');
             line.push_str(node);
         }
+        if self.mode == Mode::Cold {
+            line.push_str(" --mode cold");
+        }
         if !reason.is_empty() {
             line.push_str(&format!(" --reason '{}'", reason.replace('\'', r"'\''")));
         }
@@ -121,12 +136,13 @@ impl Target {
 // === impl Danger ===
 
 impl Danger {
-    /// `L1`, `L2`, `L3`.
+    /// `L1` to `L4`.
     pub fn name(self) -> &'static str {
         match self {
             Self::L1 => "L1",
             Self::L2 => "L2",
             Self::L3 => "L3",
+            Self::L4 => "L4",
         }
     }
 }
@@ -143,15 +159,27 @@ impl Plan {
         };
         // A node that is down anyway costs nothing; the healthy ones wait until it is back.
         nodes.sort_by(|a, b| b.health.cmp(&a.health).then_with(|| a.name.cmp(&b.name)));
-        let raised = raised(cluster, target);
-        let danger = match (&target.node, raised.is_empty()) {
-            (_, false) => Danger::L3,
-            (Some(_), true) => Danger::L1,
-            (None, true) => Danger::L2,
+        let raised = raised(fleet, cluster, target);
+        let lifeline = LIFELINES.contains(&cluster.name.as_str());
+        let danger = match (&target.node, target.mode, raised.is_empty()) {
+            (None, Mode::Cold, _) if lifeline => Danger::L4,
+            (_, _, false) => Danger::L3,
+            (Some(_), _, true) => Danger::L1,
+            (None, _, true) => Danger::L2,
         };
+        let cold = target.mode == Mode::Cold;
         Some(Self {
-            steps: format!("drain, {}, stop, start, ready, bake", handoff(&cluster.name)),
-            effect: effect(&cluster.name),
+            steps: if cold {
+                "stop all nodes, start them, ready".to_owned()
+            } else {
+                format!("drain, {}, stop, start, ready, bake", handoff(&cluster.name))
+            },
+            effect: if cold {
+                "the cluster is away until its nodes are back; what they hold is not handed over"
+            } else {
+                effect(&cluster.name)
+            },
+            blast: blast(fleet, cluster, &nodes),
             gates: gates(fleet, cluster, target, &nodes),
             danger,
             raised,
@@ -160,9 +188,24 @@ impl Plan {
     }
 }
 
-fn raised(cluster: &ClusterStatus, target: &Target) -> Vec<String> {
+fn raised(fleet: &Fleet, cluster: &ClusterStatus, target: &Target) -> Vec<String> {
     let mut raised = Vec::new();
-    if cluster.health != Health::Green {
+    if target.mode == Mode::Cold {
+        raised.push(format!("all nodes of {} stop at once", cluster.name));
+    }
+    // Whoever restarts the one node that is down anyway takes nothing away from anybody.
+    let revives = target.node.as_ref().is_some_and(|name| {
+        cluster.total > 1
+            && cluster.nodes.iter().all(|node| {
+                let down = matches!(node.state.as_str(), "lost" | "stopped");
+                if node.name == *name {
+                    down
+                } else {
+                    node.state == "ready"
+                }
+            })
+    });
+    if cluster.health != Health::Green && !revives {
         raised.push(format!("{} is {}", cluster.name, cluster.health.name()));
     }
     if cluster.total <= 1 {
@@ -173,7 +216,44 @@ fn raised(cluster: &ClusterStatus, target: &Target) -> Vec<String> {
         let node = node.map_or(cluster.name.as_str(), String::as_str);
         raised.push(format!("{node} is the only node of {}", cluster.name));
     }
+    let other = fleet.operation.as_ref().filter(|operation| {
+        !operation.state.ended()
+            && operation.request.cluster != cluster.name
+            && CHAIN.contains(&operation.request.cluster.as_str())
+            && CHAIN.contains(&cluster.name.as_str())
+    });
+    if let Some(operation) = other {
+        raised.push(format!(
+            "{} restarts {} just now",
+            operation.id, operation.request.cluster
+        ));
+    }
     raised
+}
+
+/// What moves and who else feels it, from what the nodes say they hold.
+fn blast(fleet: &Fleet, cluster: &ClusterStatus, nodes: &[NodeStatus]) -> String {
+    let held: u64 = nodes.iter().map(|node| node.holds).sum();
+    let most = nodes.iter().map(|node| node.holds).max().unwrap_or(0);
+    let unit = nodes
+        .first()
+        .map(|node| node.holds_unit.as_str())
+        .unwrap_or_default();
+    let mut parts = Vec::new();
+    parts.push(match (unit, nodes.len()) {
+        ("", _) => "nothing is held that would move".to_owned(),
+        (unit, 1) => format!("{held} {unit} move"),
+        (unit, _) => format!("{held} {unit} move, at most {most} at a time"),
+    });
+    parts.push(format!(
+        "{:.0} requests a second go through {}",
+        cluster.rate, cluster.name
+    ));
+    let users = needed_by(fleet, &cluster.name);
+    if !users.is_empty() {
+        parts.push(format!("felt by {}", users.join(", ")));
+    }
+    parts.join("; ")
 }
 
 fn gates(fleet: &Fleet, cluster: &ClusterStatus, target: &Target, nodes: &[NodeStatus]) -> Vec<Gate> {

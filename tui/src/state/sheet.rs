@@ -11,6 +11,8 @@ use crate::key::Key;
 
 /// Keys within this time after the sheet opened were meant for something else.
 pub const DEAF_MS: u64 = 300;
+/// How long what everybody will notice can still be stopped after Run was pressed.
+pub const COUNTDOWN_MS: u64 = 5000;
 
 /// What is to be confirmed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,6 +70,12 @@ pub struct Sheet {
     pub sent: bool,
     /// Why the request was refused.
     pub refusal: Option<Refusal>,
+    /// First visible line of the plan, where there is no room for all of it.
+    pub scroll: u16,
+    /// What has to be typed at L4: the environment's name.
+    pub environment: String,
+    /// When the countdown of an L4 began.
+    pub countdown: Option<Moment>,
 }
 
 // === impl Sheet ===
@@ -86,6 +94,9 @@ impl Sheet {
             planned: Planned::Asking,
             sent: false,
             refusal: None,
+            scroll: 0,
+            environment: String::new(),
+            countdown: None,
         }
     }
 
@@ -94,7 +105,7 @@ impl Sheet {
         match (&self.subject, self.danger) {
             (Subject::Abort(_), _) => &[Field::Cancel],
             (_, Danger::L1 | Danger::L2) => &[Field::Cancel, Field::Reason],
-            (_, Danger::L3) => &[Field::Cancel, Field::Reason, Field::Name, Field::Run],
+            (_, Danger::L3 | Danger::L4) => &[Field::Cancel, Field::Reason, Field::Name, Field::Run],
         }
     }
 
@@ -123,13 +134,29 @@ impl Sheet {
         if self.danger < Danger::L3 {
             return None;
         }
-        if self.name.value() != target.cluster {
-            return Some(format!("type {} to run", target.cluster));
+        let wanted = self.wanted_name(target);
+        if self.name.value() != wanted {
+            return Some(format!("type {wanted} to run"));
         }
         if self.reason.value().trim().is_empty() {
             return Some("say why".to_owned());
         }
         None
+    }
+
+    /// What has to be typed: the cluster's name, or for what everybody will notice the environment's.
+    fn wanted_name<'a>(&'a self, target: &'a Target) -> &'a str {
+        if self.danger == Danger::L4 {
+            &self.environment
+        } else {
+            &target.cluster
+        }
+    }
+
+    /// How many milliseconds of the countdown are left; `None` when none runs.
+    pub fn countdown_ms(&self, now: Moment) -> Option<u64> {
+        let began = self.countdown?;
+        Some(COUNTDOWN_MS.saturating_sub(now.since(began)))
     }
 
     /// The request of a restart sheet.
@@ -145,18 +172,19 @@ impl Sheet {
         Some(NewOperation {
             cluster: target.cluster.clone(),
             node: target.node.clone(),
-            mode: ops_api::Mode::Rolling,
+            mode: target.mode,
             reason: reason.to_owned(),
             by: by.to_owned(),
             drain_timeout_ms: None,
             dry_run,
+            options: ops_api::RestartOptions::default(),
         })
     }
 
     /// The same thing for the shell.
     pub fn command(&self) -> String {
         match &self.subject {
-            Subject::Restart(target) => target.command(self.reason.value().trim(), self.danger == Danger::L3),
+            Subject::Restart(target) => target.command(self.reason.value().trim(), self.danger >= Danger::L3),
             Subject::Abort(id) => format!("ops op abort {id}"),
         }
     }

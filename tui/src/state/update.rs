@@ -3,9 +3,11 @@
 
 use ops_api::{Fleet, Operation};
 
-use super::dispatch::{awaits_plan, dispatch, first_cluster, reassess, show_operation};
+use super::dispatch::{
+    awaits_plan, count_down, dispatch, first_cluster, pick, reassess, show_operation, step,
+};
 use super::logs::{Batch, Bucket, Histogram, Level, LogQuery};
-use super::msg::{Event, Feed, Msg, Refusal};
+use super::msg::{Event, Feed, Msg, Refusal, Wheel};
 use super::screen::Screen;
 use super::sheet::{DEAF_MS, Planned, edit};
 use super::{Cmd, Link, State};
@@ -25,11 +27,44 @@ pub fn start() -> Vec<Cmd> {
     vec![Cmd::Follow(Feed::Tail, 0, tail), Cmd::FetchOperations]
 }
 
-/// Takes an event in.
+/// Lines that one notch of the wheel moves.
+const WHEEL: i64 = 3;
+
+/// Takes an event in. Whatever comes of it, nothing that changes the system leaves here while that is not allowed:
+/// this is the last door, and the only one.
 pub fn update(state: &mut State, event: Event) -> Vec<Cmd> {
     state.now = event.at;
-    match event.msg {
+    let msg = match &mut state.hold {
+        Some(hold) => {
+            // What is shown stands still, but that the control plane lives is seen.
+            if matches!(event.msg, Msg::Fleet(_)) {
+                state.heard = Some(state.now);
+                state.pictured = Some(state.now);
+                state.link = Link::Up;
+            }
+            hold.take(event.msg)
+        }
+        None => Some(event.msg),
+    };
+    let mut cmds = msg.map_or_else(Vec::new, |msg| take(state, msg));
+    if let (Err(why), true) = (state.may_write(), cmds.iter().any(Cmd::mutates)) {
+        state.notify(why, true);
+        cmds.retain(|cmd| !cmd.mutates());
+    }
+    cmds
+}
+
+/// Takes a message in.
+pub(super) fn take(state: &mut State, msg: Msg) -> Vec<Cmd> {
+    match msg {
         Msg::Key(key) => return press(state, key),
+        Msg::Paste(text) => paste(state, &text),
+        // While something is open over the list, the list stays where it is.
+        Msg::Wheel(_) | Msg::Pick(_) if state.covered() => {}
+        Msg::Wheel(Wheel::Up) => step(state, -WHEEL),
+        Msg::Wheel(Wheel::Down) => step(state, WHEEL),
+        Msg::Pick(row) => return pick(state, row),
+        Msg::Told { text, bad } => state.notify(text, bad),
         Msg::Resize(columns, rows) => state.size = (columns, rows),
         Msg::Tick => return tick(state),
         Msg::Fleet(fleet) => return picture(state, fleet),
@@ -83,6 +118,23 @@ pub fn update(state: &mut State, event: Event) -> Vec<Cmd> {
     Vec::new()
 }
 
+/// Pasted text is typed into what is being typed; it never means keys, so that no paste confirms anything.
+fn paste(state: &mut State, text: &str) {
+    let sheet = state.sheet.as_mut().filter(|sheet| !sheet.sent);
+    let input = match (&mut state.line, sheet) {
+        (Some(line), _) => Some(&mut line.input),
+        (None, Some(sheet)) => sheet.input(),
+        (None, None) => None,
+    };
+    let Some(input) = input else {
+        state.notify("pasted text means nothing here", true);
+        return;
+    };
+    for character in text.chars().filter(|character| !character.is_control()) {
+        edit(input, Key::Char(character));
+    }
+}
+
 fn press(state: &mut State, key: Key) -> Vec<Cmd> {
     // Leaving works everywhere, whatever is open.
     if key == Key::Ctrl('c') {
@@ -122,15 +174,18 @@ fn tick(state: &mut State) -> Vec<Cmd> {
     }
     if state.armed_until_ms.is_some_and(|until| until <= now) {
         state.armed_until_ms = None;
-        state.notify("read-only again: 15 minutes have passed", false);
+        state.armed_reason.clear();
+        state.notify("read-only again: the time for changes has passed", false);
     }
-    if !(now / 1000).is_multiple_of(REFRESH_TICKS) {
-        return Vec::new();
+    let sent = count_down(state);
+    if !sent.is_empty() || !(now / 1000).is_multiple_of(REFRESH_TICKS) {
+        return sent;
     }
     match state.screens.current() {
         Screen::Audit => vec![Cmd::FetchAudit],
         Screen::Logs if state.logs.show_histogram => {
-            vec![Cmd::Count(state.logs.generation, state.logs.query.clone())]
+            let logs = &state.logs;
+            vec![Cmd::Count(logs.generation, logs.query.clone(), logs.bucket_ms())]
         }
         _ => Vec::new(),
     }
@@ -145,6 +200,7 @@ fn picture(state: &mut State, fleet: Box<Fleet>) -> Vec<Cmd> {
     let was_away = state.link != Link::Up;
     alive(state);
     state.trends.push(&fleet, state.now.ms);
+    super::incidents::track(&mut state.unwell, &fleet);
     if let Some(operation) = &fleet.operation {
         state.operations.put(operation.clone());
     }
@@ -173,7 +229,7 @@ fn take_logs(state: &mut State, feed: Feed, generation: u64, batch: Batch) {
             let logs = &mut state.logs;
             logs.loaded = true;
             logs.error = None;
-            logs.ring.insert(batch, logs.expression.as_ref());
+            logs.ring.insert(batch, logs.filter.as_ref());
         }
         Feed::Logs => {}
     }

@@ -1,13 +1,14 @@
 //! The audit log: who changed what, why, and how it ended.
 
-use ratatui::Frame;
+use super::canvas::Canvas;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
 use super::look::{Look, Role};
-use super::table::{self, Column};
-use super::{empty, panel};
+use super::table::{self, Column, Rows};
+use super::{empty, panel, table_title};
 use crate::state::State;
+use crate::state::grid::Table;
 
 const COLUMNS: [Column; 6] = [
     Column::text("WHEN", 14),
@@ -19,16 +20,20 @@ const COLUMNS: [Column; 6] = [
 ];
 
 /// Draws the screen.
-pub(super) fn draw(state: &State, look: Look, frame: &mut Frame<'_>, area: Rect) {
-    let count = state.audit.as_ref().map_or(0, Vec::len);
-    let block = panel(look, format!("Audit ({count} newest)"));
+pub(super) fn draw(state: &State, look: Look, frame: &mut Canvas<'_, '_>, area: Rect) {
+    let grid = state.grids.of(Table::Audit);
+    let entries = state.shown_audit();
+    let title = table_title(format!("Audit ({} newest)", entries.len()), grid.words(), look);
+    let block = panel(look, title);
     let inner = block.inner(area);
     frame.render_widget(block, area);
-    let Some(entries) = &state.audit else {
-        return empty(frame, inner, look, "asking the control plane");
-    };
     if entries.is_empty() {
-        return empty(frame, inner, look, "nothing has been changed yet");
+        let text = match (&state.audit, grid.words().is_empty()) {
+            (None, _) => "asking the control plane",
+            (Some(_), true) => "nothing has been changed yet",
+            (Some(_), false) => "no entry matches",
+        };
+        return empty(frame, inner, look, text);
     }
     let rows = entries.iter().map(|entry| {
         let role = match entry.outcome.as_str() {
@@ -37,7 +42,7 @@ pub(super) fn draw(state: &State, look: Look, frame: &mut Frame<'_>, area: Rect)
             _ => Role::Muted,
         };
         vec![
-            Line::raw(entry.at.strftime("%m-%d %H:%M:%S").to_string()),
+            Line::raw(state.time(entry.at, "%m-%d %H:%M:%S")),
             Line::styled(entry.by.clone(), look.style(Role::Strong)),
             Line::raw(entry.action.clone()),
             Line::styled(entry.outcome.clone(), look.style(role)),
@@ -45,12 +50,9 @@ pub(super) fn draw(state: &State, look: Look, frame: &mut Frame<'_>, area: Rect)
             Line::raw(entry.reason.clone()),
         ]
     });
-    table::draw(
-        frame,
-        inner,
-        look,
-        &COLUMNS,
-        rows.collect(),
-        Some(state.audit_row),
-    );
+    let ids: Vec<String> = (0..entries.len()).map(|row| row.to_string()).collect();
+    let selected = state.audit_row.min(entries.len() - 1);
+    let ids = ids.iter().map(String::as_str);
+    let rows = Rows::of(state, grid, rows.collect(), ids, selected);
+    table::draw(frame, inner, look, &COLUMNS, rows);
 }

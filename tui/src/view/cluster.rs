@@ -1,14 +1,15 @@
 //! One cluster: its nodes, and rate, errors, latency and queue over the last minutes.
 
+use super::canvas::Canvas;
 use ops_api::{ClusterStatus, NodeStatus};
-use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 
 use super::fleet::{self, percent};
 use super::look::{Look, Role};
-use super::table::{self, Column};
-use super::{chart, empty, number, panel};
+use super::table::{self, Column, Rows};
+use super::{chart, empty, lines, number, pane, panel};
+use crate::state::grid::Table;
 use crate::state::{Sample, State};
 
 /// The charts show this long.
@@ -33,7 +34,7 @@ const COLUMNS: [Column; 13] = [
 ];
 
 /// Draws the screen.
-pub(super) fn draw(state: &State, look: Look, frame: &mut Frame<'_>, area: Rect, name: &str) {
+pub(super) fn draw(state: &State, look: Look, frame: &mut Canvas<'_, '_>, area: Rect, name: &str) {
     let Some(cluster) = state.fleet.as_ref().and_then(|fleet| fleet.cluster(name)) else {
         let block = panel(look, format!("Cluster {name}"));
         let inner = block.inner(area);
@@ -45,9 +46,14 @@ pub(super) fn draw(state: &State, look: Look, frame: &mut Frame<'_>, area: Rect,
             "the control plane no longer lists this cluster",
         );
     };
-    let rows = u16::try_from(cluster.nodes.len())
-        .unwrap_or(u16::MAX)
-        .saturating_add(3);
+    if state.zoomed && state.pane > 0 {
+        return match state.pane {
+            1 => charts(state, look, frame, area, cluster),
+            _ => fleet::draw_tail(state, look, frame, area, Some(name)),
+        };
+    }
+    let nodes = state.nodes(cluster);
+    let rows = u16::try_from(nodes.len()).unwrap_or(u16::MAX).saturating_add(3);
     // What the nodes say is shown in words where the table has no column for it.
     let reasons = reasons(state, cluster, look, area.width);
     let notes = u16::try_from(reasons.len()).unwrap_or(0).min(4);
@@ -57,6 +63,7 @@ pub(super) fn draw(state: &State, look: Look, frame: &mut Frame<'_>, area: Rect,
     let left = area.height.saturating_sub(rows);
     // Taller charts tell no more; what is left is for what the cluster says.
     let charts_height = if left >= MAX_CHARTS + 4 { MAX_CHARTS } else { left };
+    let rows = if state.zoomed { area.height } else { rows };
     let [upper, lower, tail] = Layout::vertical([
         Constraint::Length(rows),
         Constraint::Length(charts_height),
@@ -64,7 +71,8 @@ pub(super) fn draw(state: &State, look: Look, frame: &mut Frame<'_>, area: Rect,
     ])
     .areas(area);
 
-    let title = Line::from(vec![
+    let grid = state.grids.of(Table::Nodes);
+    let mut title = Line::from(vec![
         Span::styled(name.to_owned(), look.style(Role::Strong)),
         Span::raw(format!("  {}/{} ready  ", cluster.ready, cluster.total)),
         Span::styled(
@@ -72,26 +80,26 @@ pub(super) fn draw(state: &State, look: Look, frame: &mut Frame<'_>, area: Rect,
             look.style(Look::health_role(cluster.health)),
         ),
     ]);
-    let block = panel(look, title);
+    for words in grid.words() {
+        title.spans.push(Span::raw(format!("{}{words}", look.dot())));
+    }
+    let block = pane(look, title, state.pane == 0);
     let inner = block.inner(upper);
     frame.render_widget(block, upper);
-    let [nodes, words] = Layout::vertical([Constraint::Fill(1), Constraint::Length(notes)]).areas(inner);
-    let selected = cluster
-        .nodes
+    let [table, words] = Layout::vertical([Constraint::Fill(1), Constraint::Length(notes)]).areas(inner);
+    let selected = nodes
         .iter()
-        .position(|node| Some(&node.name) == state.node.as_ref());
-    let cells = cluster.nodes.iter().map(|node| row(look, node)).collect();
-    table::draw(frame, nodes, look, &COLUMNS, cells, selected);
-    for (y, line) in (words.y..words.bottom()).zip(reasons) {
-        frame.render_widget(
-            line,
-            Rect {
-                y,
-                height: 1,
-                ..words
-            },
-        );
+        .position(|node| Some(&node.name) == state.node.as_ref())
+        .unwrap_or(0);
+    let cells: Vec<_> = nodes.iter().map(|node| row(look, node)).collect();
+    if cells.is_empty() {
+        empty(frame, table, look, "no node matches");
+    } else {
+        let ids = nodes.iter().map(|node| node.name.as_str());
+        let rows = Rows::of(state, grid, cells, ids, selected);
+        table::draw(frame, table, look, &COLUMNS, rows);
     }
+    lines(frame, words, reasons);
     charts(state, look, frame, lower, cluster);
     if tail.height > 0 {
         fleet::draw_tail(state, look, frame, tail, Some(name));
@@ -146,7 +154,7 @@ fn reasons(state: &State, cluster: &ClusterStatus, look: Look, width: u16) -> Ve
     lines
 }
 
-fn charts(state: &State, look: Look, frame: &mut Frame<'_>, area: Rect, cluster: &ClusterStatus) {
+fn charts(state: &State, look: Look, frame: &mut Canvas<'_, '_>, area: Rect, cluster: &ClusterStatus) {
     type Value = fn(&Sample) -> f64;
     let errors = format!("{}%", percent(cluster.error_percent));
     let charts: [(&str, String, Value, f64, Role); 4] = [
@@ -173,7 +181,7 @@ fn charts(state: &State, look: Look, frame: &mut Frame<'_>, area: Rect, cluster:
             Role::Info,
         ),
     ];
-    let block = panel(look, "last 5 minutes");
+    let block = pane(look, "last 5 minutes", state.pane == 1);
     let inner = block.inner(area);
     frame.render_widget(block, area);
     let [upper, lower] = Layout::vertical([Constraint::Fill(1); 2]).areas(inner);

@@ -1,15 +1,16 @@
 //! The fleet: all clusters, and under them the last warnings and errors.
 
+use super::canvas::Canvas;
 use ops_api::ClusterStatus;
-use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::Line;
 
 use super::look::{Look, Role};
-use super::table::{self, Column};
-use super::{chart, empty, logs, number, panel};
+use super::table::{self, Column, Rows};
+use super::{chart, empty, logs, number, pane, table_title};
+use crate::state::grid::Table;
 use crate::state::logs::Row;
-use crate::state::{Link, SPAN_MS, State};
+use crate::state::{Link, SPAN_MS, Screen, State};
 
 /// Cells of a sparkline.
 const TREND: usize = 15;
@@ -28,8 +29,14 @@ const COLUMNS: [Column; 10] = [
 ];
 
 /// Draws the screen.
-pub(super) fn draw(state: &State, look: Look, frame: &mut Frame<'_>, area: Rect) {
+pub(super) fn draw(state: &State, look: Look, frame: &mut Canvas<'_, '_>, area: Rect) {
     let clusters = state.clusters();
+    if state.zoomed {
+        return match state.pane {
+            0 => clusters_table(state, look, frame, area, &clusters),
+            _ => draw_tail(state, look, frame, area, None),
+        };
+    }
     let table = u16::try_from(clusters.len().max(1))
         .unwrap_or(u16::MAX)
         .saturating_add(3);
@@ -43,18 +50,22 @@ pub(super) fn draw(state: &State, look: Look, frame: &mut Frame<'_>, area: Rect)
     }
 }
 
-fn clusters_table(state: &State, look: Look, frame: &mut Frame<'_>, area: Rect, clusters: &[&ClusterStatus]) {
-    let order = if state.by_health {
-        "by health"
-    } else {
-        "by start order"
-    };
-    let block = panel(look, format!("Clusters ({}) {order}", clusters.len()));
+fn clusters_table(
+    state: &State,
+    look: Look,
+    frame: &mut Canvas<'_, '_>,
+    area: Rect,
+    clusters: &[&ClusterStatus],
+) {
+    let grid = state.grids.of(Table::Clusters);
+    let title = table_title(format!("Clusters ({})", clusters.len()), grid.words(), look);
+    let block = pane(look, title, state.pane == 0);
     let inner = block.inner(area);
     frame.render_widget(block, area);
     if clusters.is_empty() {
         let text = match (&state.fleet, &state.link) {
-            (Some(_), _) => "the control plane knows no cluster",
+            (Some(_), _) if grid.words().is_empty() => "the control plane knows no cluster",
+            (Some(_), _) => "no cluster matches; / and an empty line shows all, ! those without faults too",
             (None, Link::Down { .. }) => {
                 "nothing is known yet; `ops up` starts the stack, and this screen keeps trying"
             }
@@ -64,9 +75,12 @@ fn clusters_table(state: &State, look: Look, frame: &mut Frame<'_>, area: Rect, 
     }
     let selected = clusters
         .iter()
-        .position(|cluster| Some(&cluster.name) == state.cluster.as_ref());
+        .position(|cluster| Some(&cluster.name) == state.cluster.as_ref())
+        .unwrap_or(0);
     let rows = clusters.iter().map(|cluster| row(state, look, cluster)).collect();
-    table::draw(frame, inner, look, &COLUMNS, rows, selected);
+    let ids = clusters.iter().map(|cluster| cluster.name.as_str());
+    let rows = Rows::of(state, grid, rows, ids, selected);
+    table::draw(frame, inner, look, &COLUMNS, rows);
 }
 
 fn row(state: &State, look: Look, cluster: &ClusterStatus) -> Vec<Line<'static>> {
@@ -96,6 +110,14 @@ fn row(state: &State, look: Look, cluster: &ClusterStatus) -> Vec<Line<'static>>
     ]
 }
 
+/// How many panes the screen has.
+fn panes(state: &State) -> usize {
+    match state.screens.current() {
+        Screen::Fleet => 2,
+        _ => 3,
+    }
+}
+
 /// Failed ones in a hundred: `0.00`, `8.10`, `100`.
 pub(super) fn percent(value: f64) -> String {
     if value < 99.995 {
@@ -105,17 +127,21 @@ pub(super) fn percent(value: f64) -> String {
     }
 }
 
-/// The last warnings and errors, of all or of one cluster.
-pub(super) fn draw_tail(state: &State, look: Look, frame: &mut Frame<'_>, area: Rect, only: Option<&str>) {
+/// The last warnings and errors, of all or of one cluster or node; the last pane of its screen.
+pub(super) fn draw_tail(
+    state: &State,
+    look: Look,
+    frame: &mut Canvas<'_, '_>,
+    area: Rect,
+    only: Option<&str>,
+) {
     let dot = look.dot();
-    let block = panel(
-        look,
-        format!("Logs{dot}{}{dot}warn and above", only.unwrap_or("all")),
-    );
+    let title = format!("Logs{dot}{}{dot}warn and above", only.unwrap_or("all"));
+    let block = pane(look, title, state.pane > 0 && state.pane + 1 == panes(state));
     let inner = block.inner(area);
     frame.render_widget(block, area);
     let wanted = |row: &&Row| match (row, only) {
-        (Row::Record(record, _), Some(cluster)) => record.cluster == cluster,
+        (Row::Record(record, _), Some(name)) => record.cluster == name || record.origin == name,
         (_, only) => only.is_none(),
     };
     let newest: Vec<&Row> = state
@@ -139,6 +165,6 @@ pub(super) fn draw_tail(state: &State, look: Look, frame: &mut Frame<'_>, area: 
             height: 1,
             ..inner
         };
-        frame.render_widget(logs::line(row, None, look, inner.width), line);
+        frame.render_widget(logs::line(state, row, None, look, inner.width), line);
     }
 }

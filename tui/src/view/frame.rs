@@ -1,7 +1,7 @@
 //! What is around every screen: the header, which says whose view is shown and how old it is, and the footer,
 //! which says what can be done.
 
-use ratatui::Frame;
+use super::canvas::{Canvas, Hit};
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
@@ -9,10 +9,10 @@ use ratatui::text::{Line, Span};
 use super::look::{Look, Role};
 use super::number;
 use crate::keymap::{Action, Context, rows};
-use crate::state::{Danger, Freshness, Line as Typed, Link, Purpose, State};
+use crate::state::{Clock, Danger, Freshness, Line as Typed, Link, Purpose, State};
 
 /// Two lines: who, where, how old; and what is wrong or going on.
-pub(super) fn header(state: &State, look: Look, frame: &mut Frame<'_>, area: Rect) {
+pub(super) fn header(state: &State, look: Look, frame: &mut Canvas<'_, '_>, area: Rect) {
     let environment = state
         .fleet
         .as_ref()
@@ -22,6 +22,10 @@ pub(super) fn header(state: &State, look: Look, frame: &mut Frame<'_>, area: Rec
         Span::raw(environment.to_owned()),
         Span::raw("  "),
     ];
+    if state.frozen() {
+        left.push(Span::styled(" FROZEN ", look.style(Role::Selected)));
+        left.push(Span::raw(" "));
+    }
     left.push(match state.armed_ms() {
         None => Span::styled("READ-ONLY", look.style(Role::Muted)),
         Some(ms) => Span::styled(
@@ -31,7 +35,10 @@ pub(super) fn header(state: &State, look: Look, frame: &mut Frame<'_>, area: Rec
     });
     let right = vec![
         Span::styled(
-            state.now.wall.strftime("%H:%M:%SZ").to_string(),
+            match state.clock {
+                Clock::Local => state.time(state.now.wall, "%H:%M:%S"),
+                _ => state.now.wall.strftime("%H:%M:%SZ").to_string(),
+            },
             look.style(Role::Muted),
         ),
         Span::raw("  "),
@@ -61,7 +68,7 @@ pub(super) fn header(state: &State, look: Look, frame: &mut Frame<'_>, area: Rec
 }
 
 /// One line: what is typed, or a notice, or the keys of the screen.
-pub(super) fn footer(state: &State, look: Look, frame: &mut Frame<'_>, area: Rect) {
+pub(super) fn footer(state: &State, look: Look, frame: &mut Canvas<'_, '_>, area: Rect) {
     match &state.line {
         Some(line) if line.purpose != Purpose::Palette => return prompt(line, look, frame, area),
         _ => {}
@@ -76,7 +83,7 @@ pub(super) fn footer(state: &State, look: Look, frame: &mut Frame<'_>, area: Rec
     let named = state
         .sheet
         .as_ref()
-        .is_some_and(|sheet| sheet.danger == Danger::L3);
+        .is_some_and(|sheet| sheet.danger >= Danger::L3);
     let mut spans = Vec::new();
     let mut used = 1;
     let hints = state
@@ -90,6 +97,15 @@ pub(super) fn footer(state: &State, look: Look, frame: &mut Frame<'_>, area: Rec
         if used + width > usize::from(area.width) {
             break;
         }
+        let place = Rect {
+            x: area.x + u16::try_from(used - 1).unwrap_or(area.width),
+            width: u16::try_from(width).unwrap_or(0),
+            ..area
+        };
+        // What confirms a change is pressed, not clicked.
+        if !row.action.needs_write() || state.sheet.is_none() {
+            frame.hit(place, Hit::Key(row.key));
+        }
         used += width;
         let off = row.action.needs_write() && !may_write;
         let role = if off { Role::Muted } else { Role::Strong };
@@ -99,14 +115,15 @@ pub(super) fn footer(state: &State, look: Look, frame: &mut Frame<'_>, area: Rec
     frame.render_widget(Line::from(spans), area);
 }
 
-fn prompt(line: &Typed, look: Look, frame: &mut Frame<'_>, area: Rect) {
-    let sign = if line.purpose == Purpose::Regex {
-        " /"
-    } else {
-        " :"
+fn prompt(line: &Typed, look: Look, frame: &mut Canvas<'_, '_>, area: Rect) {
+    let sign = match line.purpose {
+        Purpose::Filter => " /",
+        Purpose::Arm => " why must something be changed? ",
+        Purpose::Command | Purpose::Palette => " :",
     };
     let typed = line.input.value();
-    let room = usize::from(area.width).saturating_sub(3);
+    let before = u16::try_from(sign.chars().count()).unwrap_or(0);
+    let room = usize::from(area.width).saturating_sub(usize::from(before) + 1);
     let scroll = line.input.visual_scroll(room);
     let shown: String = typed.chars().skip(scroll).collect();
     let text = Line::from(vec![
@@ -115,7 +132,8 @@ fn prompt(line: &Typed, look: Look, frame: &mut Frame<'_>, area: Rect) {
     ]);
     frame.render_widget(text, area);
     let column = u16::try_from(line.input.visual_cursor().saturating_sub(scroll)).unwrap_or(0);
-    frame.set_cursor_position((area.x + 2 + column.min(area.width.saturating_sub(3)), area.y));
+    let last = area.width.saturating_sub(1);
+    frame.set_cursor_position((area.x + (before + column).min(last), area.y));
 }
 
 fn freshness(state: &State, look: Look) -> Span<'static> {
@@ -189,7 +207,7 @@ fn operation(state: &State, look: Look, width: u16) -> Vec<Span<'static>> {
 }
 
 /// Spans at both ends of a line; the right end wins when there is no room for both.
-fn ends(frame: &mut Frame<'_>, area: Rect, left: Vec<Span<'static>>, right: Vec<Span<'static>>) {
+fn ends(frame: &mut Canvas<'_, '_>, area: Rect, left: Vec<Span<'static>>, right: Vec<Span<'static>>) {
     let right = Line::from(right);
     let width = u16::try_from(right.width()).unwrap_or(area.width).min(area.width);
     let room = Rect {
@@ -206,7 +224,7 @@ fn ends(frame: &mut Frame<'_>, area: Rect, left: Vec<Span<'static>>, right: Vec<
 }
 
 /// What is stale is dim, whatever it was.
-pub(super) fn dim(frame: &mut Frame<'_>, area: Rect) {
+pub(super) fn dim(frame: &mut Canvas<'_, '_>, area: Rect) {
     let style = Style::new().add_modifier(ratatui::style::Modifier::DIM);
     frame.buffer_mut().set_style(area, style);
 }

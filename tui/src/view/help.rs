@@ -1,7 +1,7 @@
 //! The help screen: the keys of the screen one came from, then all others, straight from the table that dispatches
 //! them; and what the columns mean.
 
-use ratatui::Frame;
+use super::canvas::Canvas;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 
@@ -11,7 +11,7 @@ use crate::keymap::{Context, rows};
 use crate::state::{Screen, State};
 
 /// Every column of every table.
-const GLOSSARY: [(&str, &str); 19] = [
+const GLOSSARY: [(&str, &str); 26] = [
     ("READY", "nodes that serve, of those there should be"),
     ("HEALTH", "the control plane's verdict; no data is unknown"),
     ("RATE", "requests or events a second"),
@@ -29,12 +29,22 @@ const GLOSSARY: [(&str, &str); 19] = [
     ("DRAIN", "how much a node has handed over"),
     ("HANDED OVER", "of what a node held when its turn came"),
     ("BAKE", "watched for a moment after it came back"),
+    (
+        "SEV",
+        "CRIT: users notice; WARN: it serves, but at risk; ????: unknown",
+    ),
+    ("SEEN", "since this console has seen it"),
+    ("WHAT", "the node or cluster it is about"),
+    ("SYMPTOM", "what is seen, in the control plane's words"),
+    ("WORST 15m", "the greatest value of the last 15 minutes"),
+    ("life", "which process of a node it is: one more at each start"),
+    ("FROZEN", "what is shown stands still; p lets it go on"),
     ("lag", "age of the picture when it arrived"),
     ("STALE", "no sign of life for 3 s: do not trust it"),
 ];
 
 /// Draws the screen.
-pub(super) fn draw(state: &State, look: Look, frame: &mut Frame<'_>, area: Rect) {
+pub(super) fn draw(state: &State, look: Look, frame: &mut Canvas<'_, '_>, area: Rect) {
     let block = panel(look, "Help");
     let inner = block.inner(area);
     frame.render_widget(block, area);
@@ -50,7 +60,7 @@ pub(super) fn draw(state: &State, look: Look, frame: &mut Frame<'_>, area: Rect)
     }
 }
 
-fn scroll(frame: &mut Frame<'_>, area: Rect, lines: &[Line<'static>], first: usize) {
+fn scroll(frame: &mut Canvas<'_, '_>, area: Rect, lines: &[Line<'static>], first: usize) {
     let height = usize::from(area.height);
     let first = first.min(lines.len().saturating_sub(height));
     for (y, line) in (area.y..area.bottom()).zip(lines.iter().skip(first)) {
@@ -70,14 +80,22 @@ fn scroll(frame: &mut Frame<'_>, area: Rect, lines: &[Line<'static>], first: usi
 
 fn keys(state: &State, look: Look) -> Vec<Line<'static>> {
     let mut order = vec![
+        Context::Tables,
         Context::Lists,
         Context::Everywhere,
         Context::Fleet,
         Context::Cluster,
+        Context::Node,
+        Context::Incidents,
         Context::Logs,
         Context::Chips,
         Context::Operations,
         Context::Operation,
+        Context::Pulses,
+        Context::Xray,
+        Context::Slo,
+        Context::Menu,
+        Context::Plain,
         Context::Sheet,
         Context::Line,
         Context::Palette,
@@ -85,10 +103,16 @@ fn keys(state: &State, look: Look) -> Vec<Line<'static>> {
     let here = match state.screens.previous() {
         Screen::Fleet => Some(Context::Fleet),
         Screen::Cluster(_) => Some(Context::Cluster),
+        Screen::Node(_) => Some(Context::Node),
+        Screen::Incidents => Some(Context::Incidents),
+        Screen::Pulses => Some(Context::Pulses),
+        Screen::Xray => Some(Context::Xray),
+        Screen::Slo => Some(Context::Slo),
         Screen::Logs => Some(Context::Logs),
         Screen::Operations => Some(Context::Operations),
         Screen::Operation(_) => Some(Context::Operation),
-        Screen::Audit | Screen::Help => None,
+        Screen::Audit => Some(Context::Tables),
+        Screen::Help => None,
     };
     // Stable: the others keep their order.
     order.sort_by_key(|context| Some(*context) != here);

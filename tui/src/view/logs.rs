@@ -1,25 +1,25 @@
 //! Log records: rows, the histogram above them, the fields of one record below. Only rows that are on the screen
 //! are looked at.
 
-use ratatui::Frame;
+use super::canvas::{Canvas, Hit};
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Wrap};
-use regex::Regex;
 
 use super::look::{Look, Role};
 use super::{chart, empty, number, panel};
 use crate::state::State;
-use crate::state::logs::{Histogram, Level, LogRecord, Logs, Row};
+use crate::state::filter::Filter;
+use crate::state::logs::{Histogram, Level, LogRecord, Logs, Row, Show};
 
 /// Draws the screen.
-pub(super) fn draw(state: &State, look: Look, frame: &mut Frame<'_>, area: Rect) {
+pub(super) fn draw(state: &State, look: Look, frame: &mut Canvas<'_, '_>, area: Rect) {
     let logs = &state.logs;
     let block = panel(look, title(logs, look));
     let inner = block.inner(area);
     frame.render_widget(block, area);
 
-    let histogram = if logs.show_histogram && inner.height >= 9 {
+    let histogram = if logs.show_histogram && inner.height >= 14 && !state.zoomed {
         4
     } else {
         0
@@ -51,7 +51,13 @@ pub(super) fn draw(state: &State, look: Look, frame: &mut Frame<'_>, area: Rect)
 }
 
 /// One record in one line.
-pub(super) fn line(row: &Row, expression: Option<&Regex>, look: Look, width: u16) -> Line<'static> {
+pub(super) fn line(
+    state: &State,
+    row: &Row,
+    filter: Option<&Filter>,
+    look: Look,
+    width: u16,
+) -> Line<'static> {
     let record = match row {
         Row::Gap(_, count) => {
             let text = format!(
@@ -65,19 +71,73 @@ pub(super) fn line(row: &Row, expression: Option<&Regex>, look: Look, width: u16
     let clock = if width >= 76 { "%H:%M:%S%.3f" } else { "%H:%M:%S" };
     let origin: String = record.origin.chars().take(11).collect();
     let mut spans = vec![
-        Span::styled(record.at.strftime(clock).to_string(), look.style(Role::Muted)),
-        Span::raw(" "),
+        Span::styled(state.time(record.at, clock), look.style(Role::Muted)),
+        bookmark(state, record, look),
         Span::styled(
             format!("{:<5} ", record.level.name().to_uppercase()),
             look.style(level_role(record.level)),
         ),
         Span::styled(format!("{origin:<11} "), look.style(Role::Info)),
     ];
-    match expression {
-        Some(expression) => spans.extend(highlighted(&record.text(), expression, look)),
+    match filter {
+        Some(filter) => spans.extend(highlighted(&record.text(), filter, look)),
         None => spans.push(Span::raw(record.text())),
     }
     Line::from(spans)
+}
+
+/// One record in as many lines as it needs: what is too long goes on under the message.
+fn lines(state: &State, row: &Row, filter: Option<&Filter>, look: Look, width: u16) -> Vec<Line<'static>> {
+    let whole = line(state, row, filter, look, width);
+    let Row::Record(record, _) = row else {
+        return vec![whole];
+    };
+    let total = usize::from(width).max(20);
+    if whole.width() <= total {
+        return vec![whole];
+    }
+    let text = record.text();
+    let indent = whole.width().saturating_sub(Span::raw(text.as_str()).width());
+    let mut parts = wrapped(&text, total.saturating_sub(indent).max(10)).into_iter();
+    let mut head = whole;
+    head.spans.truncate(4);
+    let styled = |text: String| match filter {
+        Some(filter) => highlighted(&text, filter, look),
+        None => vec![Span::raw(text)],
+    };
+    head.spans.extend(styled(parts.next().unwrap_or_default()));
+    let rest = parts.map(|part| {
+        let mut spans = vec![Span::raw(" ".repeat(indent))];
+        spans.extend(styled(part));
+        Line::from(spans)
+    });
+    std::iter::once(head).chain(rest).collect()
+}
+
+/// Cuts text into pieces of `width` cells.
+pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut pieces = vec![String::new()];
+    let mut used = 0;
+    for character in text.chars() {
+        let cells = Span::raw(character.to_string()).width();
+        if used + cells > width.max(1) {
+            pieces.push(String::new());
+            used = 0;
+        }
+        used += cells;
+        if let Some(last) = pieces.last_mut() {
+            last.push(character);
+        }
+    }
+    pieces
+}
+
+fn bookmark(state: &State, record: &LogRecord, look: Look) -> Span<'static> {
+    if state.logs.bookmarks.contains(&record.id) {
+        Span::styled("#", look.style(Role::Hit))
+    } else {
+        Span::raw(" ")
+    }
 }
 
 fn title(logs: &Logs, look: Look) -> String {
@@ -93,10 +153,16 @@ fn title(logs: &Logs, look: Look) -> String {
         format!("since {}", query.window()),
         format!(">={}", query.level.name()),
     ];
-    if let Some(expression) = &logs.expression {
-        let only = if logs.only_hits { " only" } else { "" };
-        let text = expression.as_str().trim_start_matches("(?i)");
-        parts.push(format!("/{text}/ {} hits{only}", logs.hits()));
+    if !query.text.is_empty() {
+        parts.push(format!("query {}", query.text));
+    }
+    if let Some(filter) = &logs.filter {
+        let only = match logs.show {
+            Show::All => "",
+            Show::Around => " with context",
+            Show::Hits => " only",
+        };
+        parts.push(format!("/{}/ {} hits{only}", filter.text(), logs.hits()));
     }
     parts.push(if logs.follow {
         "FOLLOW".to_owned()
@@ -109,7 +175,7 @@ fn title(logs: &Logs, look: Look) -> String {
     parts.join(look.dot())
 }
 
-fn draw_rows(state: &State, look: Look, frame: &mut Frame<'_>, area: Rect) {
+fn draw_rows(state: &State, look: Look, frame: &mut Canvas<'_, '_>, area: Rect) {
     let logs = &state.logs;
     if let Some(error) = &logs.error {
         if logs.ring.is_empty() {
@@ -133,14 +199,32 @@ fn draw_rows(state: &State, look: Look, frame: &mut Frame<'_>, area: Rect) {
     };
     let height = usize::from(area.height) - usize::from(logs.error.is_some() && area.height > 0);
     let (rows, cursor) = visible(logs, position, height);
-    for (offset, index) in rows.into_iter().enumerate() {
-        let Some(row) = logs.ring.get(index) else { continue };
-        let place = Rect {
-            y: area.y + u16::try_from(offset).unwrap_or(0),
-            height: 1,
-            ..area
-        };
-        frame.render_widget(line(row, logs.expression.as_ref(), look, area.width), place);
+    let filter = logs.filter.as_ref();
+    let draw = |row: &Row| {
+        if logs.wrap {
+            lines(state, row, filter, look, area.width)
+        } else {
+            vec![line(state, row, filter, look, area.width)]
+        }
+    };
+    let drawn = rows
+        .iter()
+        .map(|index| logs.ring.get(*index).map(draw).unwrap_or_default());
+    let drawn: Vec<Vec<Line<'static>>> = drawn.collect();
+    // Where records take several lines, those above give way until the cursor's is whole.
+    let mut first = 0;
+    while first < cursor && drawn[first..=cursor].iter().map(Vec::len).sum::<usize>() > height {
+        first += 1;
+    }
+    let flat = drawn
+        .into_iter()
+        .enumerate()
+        .skip(first)
+        .flat_map(|(offset, lines)| lines.into_iter().map(move |line| (offset, line)));
+    for (y, (offset, line)) in (area.y..).zip(flat).take(height) {
+        let place = Rect { y, height: 1, ..area };
+        frame.render_widget(line, place);
+        frame.hit(place, Hit::Row(rows[offset]));
         if offset == cursor && !logs.follow {
             frame.buffer_mut().set_style(place, look.style(Role::Selected));
         }
@@ -149,7 +233,7 @@ fn draw_rows(state: &State, look: Look, frame: &mut Frame<'_>, area: Rect) {
 
 /// The numbers of the rows to show, oldest first, and which of them has the cursor: near the middle, unless that
 /// would leave lines empty.
-fn visible(logs: &Logs, position: usize, height: usize) -> (Vec<usize>, usize) {
+pub(super) fn visible(logs: &Logs, position: usize, height: usize) -> (Vec<usize>, usize) {
     let shown = |index: &usize| logs.shown(*index);
     let after: Vec<usize> = (position + 1..logs.ring.len())
         .filter(shown)
@@ -169,7 +253,7 @@ fn visible(logs: &Logs, position: usize, height: usize) -> (Vec<usize>, usize) {
     (rows, cursor)
 }
 
-fn draw_chips(state: &State, at: usize, look: Look, frame: &mut Frame<'_>, area: Rect) {
+fn draw_chips(state: &State, at: usize, look: Look, frame: &mut Canvas<'_, '_>, area: Rect) {
     let chips = state.chips();
     let chip = |index: usize, name: &String| {
         let chosen = state.logs.query.clusters.contains(name);
@@ -196,11 +280,16 @@ fn draw_chips(state: &State, at: usize, look: Look, frame: &mut Frame<'_>, area:
     frame.render_widget(Line::from(spans.collect::<Vec<_>>()), area);
 }
 
-fn draw_histogram(state: &State, look: Look, frame: &mut Frame<'_>, area: Rect) {
+fn draw_histogram(state: &State, look: Look, frame: &mut Canvas<'_, '_>, area: Rect) {
     let logs = &state.logs;
     let histogram = match &logs.counted {
         Some(histogram) => histogram.clone(),
-        None => Histogram::of_loaded(&logs.ring, state.now.wall, logs.query.since_minutes),
+        None => Histogram::of_loaded(
+            &logs.ring,
+            state.now.wall,
+            logs.query.since_minutes,
+            logs.bucket_ms(),
+        ),
     };
     let series = |count: fn(&crate::state::logs::Bucket) -> u64| -> Vec<Option<f64>> {
         #[expect(clippy::cast_precision_loss, reason = "a chart of a few steps")]
@@ -252,7 +341,7 @@ fn marks(look: Look, series: &[Option<f64>]) -> String {
     chart::spark(look, &some)
 }
 
-fn draw_detail(logs: &Logs, look: Look, frame: &mut Frame<'_>, area: Rect) {
+fn draw_detail(logs: &Logs, look: Look, frame: &mut Canvas<'_, '_>, area: Rect) {
     let title = logs
         .current()
         .map_or_else(|| "Record".to_owned(), |record| format!("Record {}", record.id));
@@ -291,13 +380,16 @@ fn fields(record: &LogRecord, look: Look) -> Vec<Line<'static>> {
     lines.collect()
 }
 
-fn highlighted(text: &str, expression: &Regex, look: Look) -> Vec<Span<'static>> {
+fn highlighted(text: &str, filter: &Filter, look: Look) -> Vec<Span<'static>> {
     let mut spans = Vec::new();
     let mut end = 0;
-    for found in expression.find_iter(text).filter(|found| !found.is_empty()) {
-        spans.push(Span::raw(text[end..found.start()].to_owned()));
-        spans.push(Span::styled(found.as_str().to_owned(), look.style(Role::Hit)));
-        end = found.end();
+    for found in filter.spans(text) {
+        spans.push(Span::raw(text[end..found.start].to_owned()));
+        spans.push(Span::styled(
+            text[found.clone()].to_owned(),
+            look.style(Role::Hit),
+        ));
+        end = found.end;
     }
     spans.push(Span::raw(text[end..].to_owned()));
     spans

@@ -5,14 +5,16 @@ use ops_api::{Health, StepState};
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::symbols::border;
 
+use crate::state::Theme;
+
 /// The look of the console.
 #[derive(Debug, Clone, Copy)]
 pub struct Look {
     /// Only ASCII.
     pub ascii: bool,
-    /// Whether colours are used. Without, not one is set: not even "no colour", which crossterm writes as a
-    /// reset of everything.
-    pub color: bool,
+    /// Which colours. In mono not one is set: not even "no colour", which crossterm writes as a reset of
+    /// everything.
+    pub theme: Theme,
 }
 
 /// What something means.
@@ -40,6 +42,17 @@ const ASCII_BORDER: border::Set<'static> = border::Set {
     horizontal_bottom: "-",
 };
 
+const ASCII_THICK: border::Set<'static> = border::Set {
+    top_left: "#",
+    top_right: "#",
+    bottom_left: "#",
+    bottom_right: "#",
+    vertical_left: "#",
+    vertical_right: "#",
+    horizontal_top: "#",
+    horizontal_bottom: "#",
+};
+
 const BLOCKS: [&str; 8] = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
 const ASCII_BLOCKS: [&str; 8] = ["_", ".", ":", "-", "=", "+", "*", "#"];
 
@@ -50,31 +63,63 @@ impl Look {
     pub fn style(self, role: Role) -> Style {
         let plain = Style::new();
         let bold = plain.add_modifier(Modifier::BOLD);
-        match (role, self.color) {
+        let underlined = bold.add_modifier(Modifier::UNDERLINED);
+        match (role, self.theme) {
             (Role::Plain, _) => plain,
-            (Role::Ok, true) => plain.fg(Color::Green),
-            (Role::Ok, false) => plain,
-            (Role::Warn, true) => plain.fg(Color::Yellow),
-            (Role::Warn, false) => bold,
-            (Role::Crit, true) => bold.fg(Color::Red),
-            (Role::Crit, false) => bold.add_modifier(Modifier::UNDERLINED),
-            (Role::Info, true) => plain.fg(Color::Cyan),
-            (Role::Info, false) => plain,
-            // Bright black is unreadable in some palettes; dim is not.
-            (Role::Muted, _) => plain.add_modifier(Modifier::DIM),
             (Role::Strong, _) => bold,
             (Role::Selected, _) => plain.add_modifier(Modifier::REVERSED),
-            (Role::Hit, true) => bold.fg(Color::Magenta),
-            (Role::Hit, false) => bold.add_modifier(Modifier::UNDERLINED),
+            // Bright black is unreadable in some palettes; dim is not, but where contrast was asked for.
+            (Role::Muted, Theme::HighContrast) => plain,
+            (Role::Muted, _) => plain.add_modifier(Modifier::DIM),
+            (Role::Ok | Role::Info, Theme::Mono) => plain,
+            (Role::Warn, Theme::Mono) => bold,
+            (Role::Crit | Role::Hit, Theme::Mono) => underlined,
+            (Role::Crit | Role::Hit, Theme::HighContrast) => underlined.fg(self.color(role)),
+            (_, Theme::HighContrast) => bold.fg(self.color(role)),
+            (Role::Crit | Role::Hit, _) => bold.fg(self.color(role)),
+            _ => plain.fg(self.color(role)),
+        }
+    }
+
+    /// The colour of a role that has one.
+    fn color(self, role: Role) -> Color {
+        let [ok, warn, crit, info, hit] = match self.theme {
+            // The terminal's own palette, which its user has chosen.
+            Theme::Dark | Theme::Mono => [
+                Color::Green,
+                Color::Yellow,
+                Color::Red,
+                Color::Cyan,
+                Color::Magenta,
+            ],
+            // Dark tones of the fixed palette: the sixteen are too bright on white.
+            Theme::Light => [28, 130, 124, 25, 90].map(Color::Indexed),
+            Theme::HighContrast => [
+                Color::LightGreen,
+                Color::LightYellow,
+                Color::LightRed,
+                Color::LightCyan,
+                Color::LightMagenta,
+            ],
+            // Of Okabe and Ito's palette, which tells apart for all kinds of colour blindness: sky blue, yellow,
+            // vermilion, blue, purple.
+            Theme::ColorBlind => [74, 227, 202, 33, 175].map(Color::Indexed),
+        };
+        match role {
+            Role::Ok => ok,
+            Role::Warn => warn,
+            Role::Crit => crit,
+            Role::Hit => hit,
+            _ => info,
         }
     }
 
     /// The style of a chart: its shape says it all where there is no colour.
     pub fn chart(self, role: Role) -> Style {
-        if self.color {
-            self.style(role).remove_modifier(Modifier::BOLD)
-        } else {
+        if self.theme == Theme::Mono {
             Style::new()
+        } else {
+            Style::new().fg(self.color(role))
         }
     }
 
@@ -137,6 +182,11 @@ impl Look {
         if self.ascii { ASCII_BORDER } else { border::DOUBLE }
     }
 
+    /// The lines around what takes the whole system away.
+    pub fn thick_border(self) -> border::Set<'static> {
+        if self.ascii { ASCII_THICK } else { border::THICK }
+    }
+
     /// A block of `eighths` eighths; space for zero.
     pub fn block(self, eighths: usize) -> &'static str {
         let blocks = if self.ascii { &ASCII_BLOCKS } else { &BLOCKS };
@@ -149,6 +199,15 @@ impl Look {
     /// What stands between parts of a line.
     pub fn dot(self) -> &'static str {
         if self.ascii { " - " } else { " · " }
+    }
+
+    /// What a tree is drawn with: past a branch, to a branch, to the last branch.
+    pub fn tree(self) -> [&'static str; 3] {
+        if self.ascii {
+            ["| ", "|-", "`-"]
+        } else {
+            ["│ ", "├─", "└─"]
+        }
     }
 
     /// A bar of `width` cells, filled to `part` of `whole`.

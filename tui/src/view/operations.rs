@@ -1,15 +1,16 @@
 //! Operations: the list, and one of them with a row for every node and how far it is.
 
+use super::canvas::Canvas;
 use jiff::Timestamp;
 use ops_api::{NodeStep, Operation, OperationState, StepState};
-use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 
 use super::look::{Look, Role};
-use super::table::{self, Column};
-use super::{empty, number, panel};
+use super::table::{self, Column, Rows};
+use super::{empty, lines, number, panel, table_title};
 use crate::state::State;
+use crate::state::grid::Table;
 
 const LIST: [Column; 8] = [
     Column::text("OPERATION", 16),
@@ -34,20 +35,22 @@ const STEPS: [Column; 8] = [
 ];
 
 /// Draws the list.
-pub(super) fn list(state: &State, look: Look, frame: &mut Frame<'_>, area: Rect) {
-    let operations = &state.operations;
-    let block = panel(look, format!("Operations ({})", operations.list.len()));
+pub(super) fn list(state: &State, look: Look, frame: &mut Canvas<'_, '_>, area: Rect) {
+    let grid = state.grids.of(Table::Operations);
+    let operations = state.shown_operations();
+    let title = table_title(format!("Operations ({})", operations.len()), grid.words(), look);
+    let block = panel(look, title);
     let inner = block.inner(area);
     frame.render_widget(block, area);
-    if operations.list.is_empty() {
-        return empty(
-            frame,
-            inner,
-            look,
-            "no operation yet; R on a cluster plans a restart",
-        );
+    if operations.is_empty() {
+        let text = if state.operations.list.is_empty() {
+            "no operation yet; R on a cluster plans a restart"
+        } else {
+            "no operation matches"
+        };
+        return empty(frame, inner, look, text);
     }
-    let rows = operations.list.iter().map(|operation| {
+    let rows = operations.iter().map(|operation| {
         let request = &operation.request;
         let (done, all) = operation.progress();
         vec![
@@ -59,16 +62,19 @@ pub(super) fn list(state: &State, look: Look, frame: &mut Frame<'_>, area: Rect)
             )),
             Line::raw(format!("{done}/{all}")),
             Line::raw(took(Some(operation.created), operation.ended, state.now.wall)),
-            Line::raw(operation.created.strftime("%H:%M:%S").to_string()),
+            Line::raw(state.time(operation.created, "%H:%M:%S")),
             Line::raw(request.by.clone()),
             Line::raw(operation.error.clone().unwrap_or_else(|| request.reason.clone())),
         ]
     });
-    table::draw(frame, inner, look, &LIST, rows.collect(), Some(operations.row()));
+    let ids = operations.iter().map(|operation| operation.id.as_str());
+    let selected = state.operations.row(&operations);
+    let rows = Rows::of(state, grid, rows.collect(), ids, selected);
+    table::draw(frame, inner, look, &LIST, rows);
 }
 
 /// Draws one.
-pub(super) fn one(state: &State, look: Look, frame: &mut Frame<'_>, area: Rect, id: &str) {
+pub(super) fn one(state: &State, look: Look, frame: &mut Canvas<'_, '_>, area: Rect, id: &str) {
     let Some(operation) = state.operations.get(id) else {
         let block = panel(look, format!("Operation {id}"));
         let inner = block.inner(area);
@@ -120,17 +126,9 @@ pub(super) fn one(state: &State, look: Look, frame: &mut Frame<'_>, area: Rect, 
         at.unwrap_or(0),
         usize::from(table.height.saturating_sub(1)),
     );
-    table::draw(
-        frame,
-        table,
-        look,
-        &STEPS,
-        rows.into_iter().skip(first).collect(),
-        None,
-    );
-    for (y, line) in (rest.y..rest.bottom()).zip(words) {
-        frame.render_widget(line, Rect { y, height: 1, ..rest });
-    }
+    let rows = Rows::plain(rows.into_iter().skip(first).collect(), None);
+    table::draw(frame, table, look, &STEPS, rows);
+    lines(frame, rest, words);
 }
 
 fn step_row(step: &NodeStep, unit: &str, now: Timestamp, look: Look) -> Vec<Line<'static>> {
@@ -251,6 +249,7 @@ fn state_span(state: OperationState, look: Look) -> Span<'static> {
     let (mark, name, role) = match state {
         OperationState::Planned => ("?", "planned", Role::Muted),
         OperationState::Running => (look.busy(), "running", Role::Info),
+        OperationState::Paused => (look.health_mark(Health::Yellow), "paused", Role::Warn),
         OperationState::Aborting => (look.busy(), "aborting", Role::Warn),
         OperationState::Completed => (look.health_mark(Health::Green), "completed", Role::Ok),
         OperationState::Aborted => (look.health_mark(Health::Yellow), "aborted", Role::Warn),
@@ -259,7 +258,7 @@ fn state_span(state: OperationState, look: Look) -> Span<'static> {
     Span::styled(format!("{mark} {name}"), look.style(role))
 }
 
-fn step_name(state: StepState) -> &'static str {
+pub(super) fn step_name(state: StepState) -> &'static str {
     match state {
         StepState::Pending => "pending",
         StepState::Draining => "draining",
@@ -272,7 +271,7 @@ fn step_name(state: StepState) -> &'static str {
     }
 }
 
-fn took(from: Option<Timestamp>, until: Option<Timestamp>, now: Timestamp) -> String {
+pub(super) fn took(from: Option<Timestamp>, until: Option<Timestamp>, now: Timestamp) -> String {
     let Some(from) = from else { return "-".to_owned() };
     let ms = until.unwrap_or(now).duration_since(from).as_millis();
     number::duration(u64::try_from(ms).unwrap_or(0))

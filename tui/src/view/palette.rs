@@ -1,6 +1,6 @@
 //! The palette: every command that makes sense now, found by any letters of it.
 
-use ratatui::Frame;
+use super::canvas::Canvas;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Clear;
@@ -10,7 +10,7 @@ use super::{panel, table};
 use crate::state::{Line as Typed, State, command};
 
 /// Draws the palette over the middle of the screen.
-pub(super) fn draw(state: &State, line: &Typed, look: Look, frame: &mut Frame<'_>, area: Rect) {
+pub(super) fn draw(state: &State, line: &Typed, look: Look, frame: &mut Canvas<'_, '_>, area: Rect) {
     let found = command::matching(state, line.input.value());
     let width = area.width.min(60);
     let height = area.height.min(16);

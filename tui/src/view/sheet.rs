@@ -1,35 +1,42 @@
 //! The sheet that confirms a change. Small for what peers absorb, a plan for a cluster, a double frame and a name
 //! to type for what users will notice: fingers that know one shape do not know the next.
 
-use ratatui::Frame;
+use super::canvas::Canvas;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Clear};
 
 use super::look::{Look, Role};
-use super::number;
+use super::{lines, number};
+use ops_api::Mode;
+
 use crate::state::{Danger, Field, Plan, Planned, Sheet, State, Subject, Verdict};
 
 /// Cells of a label.
 const LABEL: usize = 8;
 
 /// Draws the sheet over the middle of the screen.
-pub(super) fn draw(state: &State, sheet: &Sheet, look: Look, frame: &mut Frame<'_>, area: Rect) {
+pub(super) fn draw(state: &State, sheet: &Sheet, look: Look, frame: &mut Canvas<'_, '_>, area: Rect) {
     let width = match sheet.danger {
         Danger::L1 => 66,
         Danger::L2 | Danger::L3 => 92,
+        // What everybody will notice takes the whole screen.
+        Danger::L4 => area.width,
     };
     let width = area.width.min(width);
     let inner_width = usize::from(width.saturating_sub(4));
     let upper = explanation(state, sheet, look, inner_width);
-    let mut lower = controls(sheet, look, inner_width);
+    let mut lower = controls(state, sheet, look, inner_width);
     if upper.len() + lower.len() + 2 > usize::from(area.height) {
         // The empty line above the buttons is a luxury.
         lower.retain(|line| line.width() > 0);
     }
-    let height = u16::try_from(upper.len() + lower.len() + 2)
-        .unwrap_or(u16::MAX)
-        .min(area.height);
+    let height = match sheet.danger {
+        Danger::L4 => area.height,
+        _ => u16::try_from(upper.len() + lower.len() + 2)
+            .unwrap_or(u16::MAX)
+            .min(area.height),
+    };
     let place = Rect {
         x: area.x + (area.width - width) / 2,
         y: area.y + (area.height - height) / 2,
@@ -40,9 +47,10 @@ pub(super) fn draw(state: &State, sheet: &Sheet, look: Look, frame: &mut Frame<'
         Danger::L1 => (look.border(), Role::Plain),
         Danger::L2 => (look.border(), Role::Warn),
         Danger::L3 => (look.heavy_border(), Role::Crit),
+        Danger::L4 => (look.thick_border(), Role::Crit),
     };
     let title = format!(" {} ", title(sheet));
-    let danger = Line::from(format!(" danger {} of L3 ", sheet.danger.name())).right_aligned();
+    let danger = Line::from(format!(" danger {} of L4 ", sheet.danger.name())).right_aligned();
     let block = Block::bordered()
         .border_set(border)
         .border_style(look.style(role))
@@ -57,22 +65,12 @@ pub(super) fn draw(state: &State, sheet: &Sheet, look: Look, frame: &mut Frame<'
     // The controls are always there; of the explanation, as much as there is room for.
     let [words, buttons] =
         Layout::vertical([Constraint::Fill(1), Constraint::Length(controls_height)]).areas(inner);
-    let hidden = upper.len().saturating_sub(usize::from(words.height));
-    for (y, line) in (words.y..words.bottom()).zip(upper) {
-        frame.render_widget(
-            line,
-            Rect {
-                y,
-                height: 1,
-                ..words
-            },
-        );
-    }
+    let most = upper.len().saturating_sub(usize::from(words.height));
+    let skipped = usize::from(sheet.scroll).min(most);
+    let hidden = most - skipped;
+    lines(frame, words, upper.into_iter().skip(skipped));
     if hidden > 0 && words.height > 0 {
-        let more = Line::styled(
-            format!("({hidden} more lines in a larger window)"),
-            look.style(Role::Muted),
-        );
+        let more = Line::styled(format!("(j: {hidden} more lines)"), look.style(Role::Muted));
         let last = Rect {
             y: words.bottom() - 1,
             height: 1,
@@ -81,16 +79,7 @@ pub(super) fn draw(state: &State, sheet: &Sheet, look: Look, frame: &mut Frame<'
         frame.render_widget(Clear, last);
         frame.render_widget(more, last);
     }
-    for (y, line) in (buttons.y..buttons.bottom()).zip(lower) {
-        frame.render_widget(
-            line,
-            Rect {
-                y,
-                height: 1,
-                ..buttons
-            },
-        );
-    }
+    lines(frame, buttons, lower);
 }
 
 fn title(sheet: &Sheet) -> String {
@@ -98,6 +87,9 @@ fn title(sheet: &Sheet) -> String {
         Subject::Abort(id) => format!("Abort {id}"),
         Subject::Restart(target) => match &target.node {
             Some(node) => format!("Restart node {node}"),
+            None if target.mode == Mode::Cold => {
+                format!("Restart cluster {} COLD: all nodes at once", target.cluster)
+            }
             None => format!("Restart cluster {} (rolling)", target.cluster),
         },
     }
@@ -153,6 +145,7 @@ fn explanation(state: &State, sheet: &Sheet, look: Look, width: usize) -> Vec<Li
     lines.extend(part("PLAN", &order(&plan, &sheet.planned), Role::Strong));
     lines.extend(gates(&plan, &sheet.planned, look, width));
     lines.extend(part("EFFECT", plan.effect, Role::Plain));
+    lines.extend(part("BLAST", &plan.blast, Role::Plain));
     lines.extend(part("STEPS", &plan.steps, Role::Plain));
     lines
 }
@@ -232,7 +225,7 @@ fn gates(plan: &Plan, planned: &Planned, look: Look, width: usize) -> Vec<Line<'
     lines
 }
 
-fn controls(sheet: &Sheet, look: Look, width: usize) -> Vec<Line<'static>> {
+fn controls(state: &State, sheet: &Sheet, look: Look, width: usize) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
     let restart = matches!(sheet.subject, Subject::Restart(_));
     if let Some(refusal) = &sheet.refusal {
@@ -251,17 +244,18 @@ fn controls(sheet: &Sheet, look: Look, width: usize) -> Vec<Line<'static>> {
         ));
     }
     lines.extend(labelled(look, "CLI", &sheet.command(), Role::Info, width));
-    if sheet.danger == Danger::L3 {
+    if sheet.danger >= Danger::L3 {
+        let name = if sheet.danger == Danger::L4 { "ENV" } else { "NAME" };
         lines.push(field(
             look,
-            "NAME",
+            name,
             sheet.name.value(),
             sheet.focus == Field::Name,
             width,
         ));
     }
     lines.push(Line::raw(""));
-    lines.push(buttons(sheet, look));
+    lines.push(buttons(state, sheet, look));
     lines
 }
 
@@ -275,7 +269,7 @@ fn field(look: Look, name: &str, value: &str, focused: bool, width: usize) -> Li
     label(look, name, format!("[{text}]"), role)
 }
 
-fn buttons(sheet: &Sheet, look: Look) -> Line<'static> {
+fn buttons(state: &State, sheet: &Sheet, look: Look) -> Line<'static> {
     let button = |field: Field, text: &str| {
         let role = if sheet.focus == field {
             Role::Selected
@@ -289,6 +283,10 @@ fn buttons(sheet: &Sheet, look: Look) -> Line<'static> {
             format!("{} sent; esc leaves, the operation goes on", look.busy()),
             look.style(Role::Info),
         );
+    }
+    if let Some(left) = sheet.countdown_ms(state.now) {
+        let text = format!("running in {} s; esc stops it", left.div_ceil(1000));
+        return Line::styled(text, look.style(Role::Selected));
     }
     let mut spans = vec![button(Field::Cancel, "Cancel"), Span::raw("   ")];
     match sheet.danger {
@@ -306,7 +304,7 @@ fn buttons(sheet: &Sheet, look: Look) -> Line<'static> {
             };
             spans.push(Span::styled(text, look.style(Role::Strong)));
         }
-        Danger::L3 => {
+        Danger::L3 | Danger::L4 => {
             spans.push(button(Field::Run, "Run"));
             if let Some(missing) = sheet.missing() {
                 spans.push(Span::styled(format!("   {missing}"), look.style(Role::Warn)));

@@ -1,12 +1,14 @@
 //! Tables that drop columns when the screen is narrow and keep the selected row in sight. Where the rows are
 //! scrolled to follows from the selection alone, so there is no scroll position to keep.
 
-use ratatui::Frame;
 use ratatui::layout::{Alignment, Constraint, Rect};
-use ratatui::text::{Line, Text};
+use ratatui::text::{Line, Span, Text};
 use ratatui::widgets::{Row, Table};
 
+use super::canvas::{Canvas, Hit};
 use super::look::{Look, Role};
+use crate::state::State;
+use crate::state::grid::Grid;
 
 /// A column.
 #[derive(Debug, Clone, Copy)]
@@ -50,19 +52,80 @@ impl Column {
     }
 }
 
-/// Draws rows under a heading; each row has a cell for every column, shown or not.
-pub(super) fn draw(
-    frame: &mut Frame<'_>,
-    area: Rect,
-    look: Look,
-    columns: &[Column],
-    rows: Vec<Vec<Line<'static>>>,
-    selected: Option<usize>,
-) {
+/// The rows of a table: a cell for every column, shown or not.
+pub(super) struct Rows {
+    /// The cells.
+    pub(super) cells: Vec<Vec<Line<'static>>>,
+    /// The row that has the cursor.
+    pub(super) selected: Option<usize>,
+    /// Which rows are marked; empty for none.
+    pub(super) marked: Vec<bool>,
+    /// Whether all columns are wanted, whatever the width.
+    wide: bool,
+    /// So many columns after the first are scrolled away.
+    skip: usize,
+}
+
+// === impl Rows ===
+
+impl Rows {
+    /// Rows without marks whose columns cannot be scrolled.
+    pub(super) fn plain(cells: Vec<Vec<Line<'static>>>, selected: Option<usize>) -> Self {
+        Self {
+            cells,
+            selected,
+            marked: Vec::new(),
+            wide: false,
+            skip: 0,
+        }
+    }
+
+    /// Rows as they are looked at; `ids` are what marks are kept by.
+    pub(super) fn of<'a>(
+        state: &State,
+        grid: &Grid,
+        cells: Vec<Vec<Line<'static>>>,
+        ids: impl Iterator<Item = &'a str>,
+        selected: usize,
+    ) -> Self {
+        Self {
+            selected: Some(selected),
+            marked: ids.map(|id| grid.marks.contains(id)).collect(),
+            wide: state.wide,
+            skip: state.columns_skipped,
+            cells,
+        }
+    }
+
+    /// The columns that are shown, with their widths.
+    fn columns(&self, columns: &[Column], width: u16) -> Vec<(usize, Constraint)> {
+        let wanted = columns.iter().enumerate().filter(|(index, column)| {
+            let shown = self.wide || column.from <= width;
+            shown && (*index == 0 || *index > self.skip)
+        });
+        let mut left = width;
+        let mut shown = Vec::new();
+        for (index, column) in wanted {
+            // A column that is cut off says nothing, unless it is text to the end of the row.
+            match column.width {
+                Some(wanted) if self.wide && wanted > left => break,
+                Some(wanted) => {
+                    shown.push((index, Constraint::Length(wanted)));
+                    left = left.saturating_sub(wanted + 1);
+                }
+                None => shown.push((index, Constraint::Fill(1))),
+            }
+        }
+        shown
+    }
+}
+
+/// Draws rows under a heading.
+pub(super) fn draw(frame: &mut Canvas<'_, '_>, area: Rect, look: Look, columns: &[Column], rows: Rows) {
     if area.height == 0 {
         return;
     }
-    let shown = |index: usize| columns[index].from <= area.width;
+    let shown = rows.columns(columns, area.width);
     let align = |index: usize| {
         if columns[index].right {
             Alignment::Right
@@ -70,35 +133,36 @@ pub(super) fn draw(
             Alignment::Left
         }
     };
-    let cells = |row: Vec<Line<'static>>| {
-        let cells = row.into_iter().enumerate().filter(|(index, _)| shown(*index));
-        Row::new(cells.map(|(index, line)| Text::from(line.alignment(align(index)))))
+    let cells = |mut row: Vec<Line<'static>>| {
+        let cells = shown.iter().filter_map(|(index, _)| {
+            let line = row.get_mut(*index).map(std::mem::take)?;
+            Some(Text::from(line.alignment(align(*index))))
+        });
+        Row::new(cells.collect::<Vec<_>>())
     };
-    let heading = columns.iter().map(|column| Line::from(column.title)).collect();
-    let widths = (0..columns.len())
-        .filter(|index| shown(*index))
-        .map(|index| match columns[index].width {
-            Some(width) => Constraint::Length(width),
-            None => Constraint::Fill(1),
-        });
+    let heading = cells(columns.iter().map(|column| Line::from(column.title)).collect());
     let height = usize::from(area.height - 1);
-    let first = window(rows.len(), selected.unwrap_or(0), height);
-    let body = rows
-        .into_iter()
-        .enumerate()
-        .skip(first)
-        .take(height)
-        .map(|(index, row)| {
-            let role = if selected == Some(index) {
-                Role::Selected
-            } else {
-                Role::Plain
-            };
-            cells(row).style(look.style(role))
-        });
-    let table = Table::new(body.collect::<Vec<_>>(), widths.collect::<Vec<_>>())
+    let first = window(rows.cells.len(), rows.selected.unwrap_or(0), height);
+    let mut body = Vec::new();
+    let visible = rows.cells.into_iter().enumerate().skip(first).take(height);
+    for (y, (index, mut row)) in (area.y + 1..).zip(visible) {
+        if rows.marked.get(index).copied().unwrap_or(false)
+            && let Some(name) = row.first_mut()
+        {
+            name.spans.insert(0, Span::styled("+", look.style(Role::Hit)));
+        }
+        let role = if rows.selected == Some(index) {
+            Role::Selected
+        } else {
+            Role::Plain
+        };
+        body.push(cells(row).style(look.style(role)));
+        frame.hit(Rect { y, height: 1, ..area }, Hit::Row(index));
+    }
+    let widths: Vec<Constraint> = shown.iter().map(|(_, width)| *width).collect();
+    let table = Table::new(body, widths)
         .column_spacing(1)
-        .header(cells(heading).style(look.style(Role::Muted)));
+        .header(heading.style(look.style(Role::Muted)));
     frame.render_widget(table, area);
 }
 

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a stage that cannot be set is a failed test")]
 #![allow(dead_code, reason = "each test binary uses its own part of the stage")]
 
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use ops_api::{
     AuditEntry, ClusterStatus, Fleet, Health, Mode, NewOperation, NodeStatus, NodeStep, Operation,
@@ -39,6 +40,7 @@ impl Stage {
             control: "http://127.0.0.1:7070".to_owned(),
             store: "http://127.0.0.1:9200".to_owned(),
             session: "5e551011".to_owned(),
+            zone: TimeZone::fixed(jiff::tz::offset(1)),
         };
         let state = State::new(settings, moment(0), (columns, rows));
         Self {
@@ -104,6 +106,13 @@ impl Stage {
         self.key(Key::Enter)
     }
 
+    /// Allows changes, for a reason.
+    pub(crate) fn arm(&mut self) {
+        self.keys("W");
+        self.keys("memory grows");
+        self.key(Key::Enter);
+    }
+
     /// Waits until a sheet listens.
     pub(crate) fn settle(&mut self) {
         self.wait(301);
@@ -138,7 +147,9 @@ impl Stage {
     pub(crate) fn buffer(&self, look: Look) -> Buffer {
         let (columns, rows) = self.state.size;
         let mut terminal = Terminal::new(TestBackend::new(columns, rows)).unwrap();
-        terminal.draw(|frame| view(&self.state, look, frame)).unwrap();
+        terminal
+            .draw(|frame| drop(view(&self.state, look, frame)))
+            .unwrap();
         terminal.backend().buffer().clone()
     }
 
@@ -172,6 +183,11 @@ fn letter(foreground: Color, background: Color, modifier: Modifier) -> char {
         Color::Green => 'g',
         Color::Cyan => 'c',
         Color::Magenta => 'm',
+        Color::LightRed | Color::Indexed(124 | 202) => 'r',
+        Color::LightYellow | Color::Indexed(130 | 227) => 'y',
+        Color::LightGreen | Color::Indexed(28 | 74) => 'g',
+        Color::LightCyan | Color::Indexed(25 | 33) => 'c',
+        Color::LightMagenta | Color::Indexed(90 | 175) => 'm',
         _ if modifier.contains(Modifier::UNDERLINED) => 'u',
         _ if modifier.contains(Modifier::BOLD) => 'b',
         _ if modifier.contains(Modifier::DIM) => return ',',
@@ -303,6 +319,10 @@ pub(crate) fn running_operation() -> Operation {
         ],
         gates: vec!["lock free: ok".to_owned(), "others ready: ok".to_owned()],
         error: None,
+        paused: None,
+        plan: ops_api::Plan::default(),
+        guard: ops_api::GuardView::default(),
+        admission: None,
         created: moment(279_000).wall,
         ended: None,
     }
@@ -330,6 +350,7 @@ pub(crate) fn request(cluster: &str, dry_run: bool) -> NewOperation {
         by: "ada (console)".to_owned(),
         drain_timeout_ms: None,
         dry_run,
+        options: ops_api::RestartOptions::default(),
     }
 }
 
@@ -341,6 +362,9 @@ pub(crate) fn audit() -> Vec<AuditEntry> {
         reason: "memory grows since the last release".to_owned(),
         outcome: outcome.to_owned(),
         operation: Some("op_01jnq7f2".to_owned()),
+        number: 0,
+        prev: String::new(),
+        hash: String::new(),
     };
     vec![
         entry(279_000, "restart sessions", "intent"),

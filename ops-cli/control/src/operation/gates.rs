@@ -114,6 +114,7 @@ mod tests {
             by: "ada".into(),
             drain_timeout_ms: None,
             dry_run: false,
+            options: ops_api::RestartOptions::default(),
         };
         let membership = membership(nodes);
         let scene = Scene {

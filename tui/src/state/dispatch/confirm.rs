@@ -1,18 +1,23 @@
 //! The sheet: opening it, moving on it, sending what it asks for.
 
+use ops_api::Mode;
+
 use super::dispatch;
 use crate::keymap::Action;
 use crate::state::plan::{Danger, Plan, Target};
-use crate::state::screen::Screen;
 use crate::state::sheet::{Field, Planned, Sheet, Subject};
-use crate::state::{Cmd, State};
+use crate::state::{COUNTDOWN_MS, Cmd, State};
+use tui_input::Input;
 
-pub(super) fn open_restart(state: &mut State, name: &str) -> Vec<Cmd> {
+/// No plan has more lines.
+const MAX_SCROLL: u16 = 200;
+
+pub(super) fn open_restart(state: &mut State, name: &str, mode: Mode) -> Vec<Cmd> {
     let Some(fleet) = &state.fleet else {
         return Vec::new();
     };
     let target = match Target::resolve(fleet, name) {
-        Ok(target) => target,
+        Ok(target) => Target { mode, ..target },
         Err(why) => {
             state.notify(why, true);
             return Vec::new();
@@ -31,22 +36,25 @@ pub(super) fn open_restart(state: &mut State, name: &str) -> Vec<Cmd> {
         .collect()
 }
 
-pub(super) fn open_abort(state: &mut State) {
-    let Screen::Operation(id) = state.screens.current().clone() else {
-        return;
-    };
-    match state.operations.get(&id) {
+pub(super) fn open_abort(state: &mut State, id: &str) {
+    match state.operations.get(id) {
         Some(operation) if !operation.state.ended() => {
-            let sheet = open_sheet(state, Subject::Abort(id), Danger::L1);
+            let sheet = open_sheet(state, Subject::Abort(id.to_owned()), Danger::L1);
             state.sheet = Some(sheet);
         }
+        None => state.notify(format!("no operation is called {id:?}"), true),
         _ => state.notify("this operation has ended: there is nothing to abort", true),
     }
 }
 
 fn open_sheet(state: &mut State, subject: Subject, danger: Danger) -> Sheet {
     state.next_sheet += 1;
-    Sheet::new(state.next_sheet, state.now, subject, danger)
+    let mut sheet = Sheet::new(state.next_sheet, state.now, subject, danger);
+    // Why changes were allowed is why they are made, until somebody says otherwise.
+    sheet.reason = Input::new(state.armed_reason.clone());
+    let environment = state.fleet.as_ref().map(|fleet| fleet.environment.clone());
+    sheet.environment = environment.unwrap_or_default();
+    sheet
 }
 
 pub(super) fn sheet(state: &mut State, action: Action) -> Vec<Cmd> {
@@ -56,13 +64,20 @@ pub(super) fn sheet(state: &mut State, action: Action) -> Vec<Cmd> {
     match (action, sheet.focus) {
         (Action::SheetNext, _) => sheet.turn(true),
         (Action::SheetPrevious, _) => sheet.turn(false),
+        // The first Esc stops the countdown, the next one leaves.
+        (Action::SheetClose, _) if sheet.countdown.is_some() && !sheet.sent => {
+            sheet.countdown = None;
+            state.notify("stopped: nothing was sent", false);
+        }
         (Action::SheetClose, _) | (Action::SheetAccept, Field::Cancel) => state.sheet = None,
+        (Action::SheetDown, _) => sheet.scroll = sheet.scroll.saturating_add(1).min(MAX_SCROLL),
+        (Action::SheetUp, _) => sheet.scroll = sheet.scroll.saturating_sub(1),
         // An accepted reason leads back to Cancel, from where `y` runs, or on to the typed name.
         (Action::SheetAccept, Field::Reason | Field::Name) => sheet.turn(true),
         (Action::SheetAccept, Field::Run) => return dispatch(state, Action::SheetRun),
         (Action::SheetRun, focus) => {
-            if sheet.danger == Danger::L3 && focus != Field::Run {
-                state.notify("this one needs the cluster's name: Tab to the field", true);
+            if sheet.danger >= Danger::L3 && focus != Field::Run {
+                state.notify("this one needs a name to be typed: Tab to the field", true);
             } else {
                 return run(state);
             }
@@ -84,6 +99,11 @@ fn run(state: &mut State) -> Vec<Cmd> {
         state.notify(missing, true);
         return Vec::new();
     }
+    if sheet.danger == Danger::L4 && sheet.countdown_ms(state.now) != Some(0) {
+        sheet.countdown.get_or_insert(state.now);
+        return Vec::new();
+    }
+    sheet.countdown = None;
     sheet.sent = true;
     sheet.refusal = None;
     let by = state.settings.by.clone();
@@ -99,6 +119,21 @@ fn run(state: &mut State) -> Vec<Cmd> {
                 .collect()
         }
     }
+}
+
+/// Goes on with a countdown: when it has run out, what it was for is sent, through the same gate as any key.
+pub(in crate::state) fn count_down(state: &mut State) -> Vec<Cmd> {
+    let now = state.now;
+    let Some(sheet) = &mut state.sheet else {
+        return Vec::new();
+    };
+    match sheet.countdown {
+        // What is late by more than the countdown itself was not watched by anybody: the console slept.
+        Some(began) if now.since(began) > 2 * COUNTDOWN_MS => sheet.countdown = None,
+        Some(began) if now.since(began) >= COUNTDOWN_MS => return dispatch(state, Action::SheetRun),
+        _ => {}
+    }
+    Vec::new()
 }
 
 /// Keeps the danger of an open sheet in step with the fleet: it only rises.

@@ -1,7 +1,7 @@
-//! Screens and what is selected on them: going there, moving, opening, and asking for what the new screen needs.
+//! Going from screen to screen, and asking for what the new one needs.
 
-use ops_api::ServiceKind;
-
+use super::select::{row_id, selected};
+use crate::state::grid::Table;
 use crate::state::logs::Logs;
 use crate::state::screen::Screen;
 use crate::state::{Cmd, Feed, State};
@@ -22,13 +22,16 @@ pub(super) fn back(state: &mut State) -> Vec<Cmd> {
 }
 
 /// Changes the screen, and asks for what the new one needs.
-fn travel(state: &mut State, change: impl FnOnce(&mut State)) -> Vec<Cmd> {
+pub(super) fn travel(state: &mut State, change: impl FnOnce(&mut State)) -> Vec<Cmd> {
     let before = state.screens.current().clone();
     change(state);
     let after = state.screens.current().clone();
     if before == after {
         return Vec::new();
     }
+    state.pane = 0;
+    state.columns_skipped = 0;
+    state.zoomed = false;
     let mut cmds = Vec::new();
     if before == Screen::Logs {
         state.logs.chip = None;
@@ -49,9 +52,14 @@ fn follow(state: &State) -> Vec<Cmd> {
     let logs = &state.logs;
     let mut cmds = vec![Cmd::Follow(Feed::Logs, logs.generation, logs.query.clone())];
     if logs.show_histogram {
-        cmds.push(Cmd::Count(logs.generation, logs.query.clone()));
+        cmds.push(count(logs));
     }
     cmds
+}
+
+/// Asks for the histogram.
+pub(super) fn count(logs: &Logs) -> Cmd {
+    Cmd::Count(logs.generation, logs.query.clone(), logs.bucket_ms())
 }
 
 /// Changes the query of the logs screen, and asks anew.
@@ -61,98 +69,16 @@ pub(super) fn requery(state: &mut State, change: impl FnOnce(&mut Logs)) -> Vec<
     if state.logs.query == before {
         return Vec::new();
     }
+    search_again(state)
+}
+
+/// Forgets what is loaded and asks anew.
+pub(super) fn search_again(state: &mut State) -> Vec<Cmd> {
     state.logs.restart();
     if *state.screens.current() == Screen::Logs {
         follow(state)
     } else {
         Vec::new()
-    }
-}
-
-/// The cluster or node that the cursor is on.
-pub(super) fn selected(state: &State) -> Option<String> {
-    match state.screens.current() {
-        Screen::Fleet => state.cluster.clone(),
-        Screen::Cluster(_) => state.node.clone(),
-        Screen::Operation(id) => Some(state.operations.get(id)?.request.cluster.clone()),
-        _ => None,
-    }
-}
-
-/// Moves the cursor of the list that is shown.
-pub(super) fn step(state: &mut State, steps: i64) {
-    let moved = |row: usize, count: usize| {
-        let row = i64::try_from(row).unwrap_or(0).saturating_add(steps).max(0);
-        usize::try_from(row).unwrap_or(0).min(count.saturating_sub(1))
-    };
-    match state.screens.current().clone() {
-        Screen::Fleet => {
-            let names: Vec<String> = state
-                .clusters()
-                .iter()
-                .map(|cluster| cluster.name.clone())
-                .collect();
-            let row = names
-                .iter()
-                .position(|name| Some(name) == state.cluster.as_ref())
-                .unwrap_or(0);
-            state.cluster = names.get(moved(row, names.len())).cloned();
-        }
-        Screen::Cluster(_) => {
-            let nodes = state
-                .shown_cluster()
-                .map(|cluster| cluster.nodes.as_slice())
-                .unwrap_or_default();
-            let names: Vec<String> = nodes.iter().map(|node| node.name.clone()).collect();
-            let row = names
-                .iter()
-                .position(|name| Some(name) == state.node.as_ref())
-                .unwrap_or(0);
-            state.node = names.get(moved(row, names.len())).cloned();
-        }
-        Screen::Logs if steps == i64::MIN => state.logs.to_end(false),
-        Screen::Logs if steps == i64::MAX => state.logs.to_end(true),
-        Screen::Logs => state.logs.step(steps),
-        Screen::Operations => {
-            let row = moved(state.operations.row(), state.operations.list.len());
-            state.operations.select(row);
-        }
-        Screen::Audit => {
-            state.audit_row = moved(state.audit_row, state.audit.as_ref().map_or(0, Vec::len));
-        }
-        Screen::Help => state.help_row = moved(state.help_row, crate::keymap::KEYMAP.len()),
-        Screen::Operation(_) => {}
-    }
-}
-
-pub(super) fn open_selected(state: &mut State) -> Vec<Cmd> {
-    match state.screens.current() {
-        Screen::Fleet => match state.cluster.clone() {
-            Some(name) => open_cluster(state, &name),
-            None => Vec::new(),
-        },
-        Screen::Operations => {
-            let row = state.operations.row();
-            match state
-                .operations
-                .list
-                .get(row)
-                .map(|operation| operation.id.clone())
-            {
-                Some(id) => open(state, Screen::Operation(id)),
-                None => Vec::new(),
-            }
-        }
-        Screen::Logs => {
-            state.logs.detail = !state.logs.detail;
-            state.logs.detail_scroll = 0;
-            if state.logs.detail && state.logs.follow {
-                // Fields that change under the reader's eyes cannot be read.
-                state.logs.toggle_follow();
-            }
-            Vec::new()
-        }
-        _ => Vec::new(),
     }
 }
 
@@ -174,8 +100,32 @@ pub(super) fn open_cluster(state: &mut State, name: &str) -> Vec<Cmd> {
     open(state, Screen::Cluster(name.to_owned()))
 }
 
+pub(super) fn open_node(state: &mut State, name: &str) -> Vec<Cmd> {
+    let Some(node) = state.node_called(name) else {
+        return Vec::new();
+    };
+    let cluster = node.cluster.clone();
+    state.node = Some(name.to_owned());
+    state.cluster = Some(cluster);
+    open(state, Screen::Node(name.to_owned()))
+}
+
 pub(super) fn logs_of_selected(state: &mut State) -> Vec<Cmd> {
-    match selected(state) {
+    let marks = &state.grids.of(Table::Clusters).marks;
+    if *state.screens.current() == Screen::Fleet && !marks.is_empty() {
+        let marks = marks.clone();
+        let mut cmds = requery(state, |logs| {
+            logs.query.clusters = marks;
+            logs.query.node = None;
+        });
+        cmds.extend(open(state, Screen::Logs));
+        return cmds;
+    }
+    let name = match state.screens.current() {
+        Screen::Incidents => row_id(state, Table::Incidents),
+        _ => selected(state),
+    };
+    match name {
         Some(name) => logs_of(state, &name),
         None => jump(state, Screen::Logs),
     }
@@ -184,7 +134,7 @@ pub(super) fn logs_of_selected(state: &mut State) -> Vec<Cmd> {
 /// Opens the logs of a cluster or of a node.
 pub(super) fn logs_of(state: &mut State, name: &str) -> Vec<Cmd> {
     let node = state
-        .find_node(name)
+        .node_called(name)
         .map(|node| (node.cluster.clone(), node.name.clone()));
     let (cluster, node) = match node {
         // A platform process that is alone in its cluster has the cluster's name.
@@ -197,13 +147,6 @@ pub(super) fn logs_of(state: &mut State, name: &str) -> Vec<Cmd> {
     });
     cmds.extend(open(state, Screen::Logs));
     cmds
-}
-
-/// Where the cursor starts: the first cluster of the chat stack.
-pub(in crate::state) fn first_cluster(state: &State) -> Option<String> {
-    let clusters = state.clusters();
-    let chat = clusters.iter().find(|cluster| cluster.kind == ServiceKind::Chat);
-    chat.or(clusters.first()).map(|cluster| cluster.name.clone())
 }
 
 /// Goes to an operation that this console has just started.

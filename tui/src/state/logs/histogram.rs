@@ -33,6 +33,8 @@ pub struct Histogram {
 
 /// How many buckets a window is cut into, about.
 const BUCKETS: u64 = 60;
+/// No screen has more columns.
+const MAX_BUCKETS: u64 = 1000;
 
 // === impl Bucket ===
 
@@ -47,21 +49,33 @@ impl Bucket {
     }
 }
 
-/// The bucket width for a window: a whole number of seconds that people can say.
-pub fn bucket_ms(since_minutes: u64) -> u64 {
+/// Widths that people can say, in seconds.
+const WIDTHS: [u64; 12] = [1, 5, 10, 15, 30, 60, 300, 600, 900, 1800, 3600, 10_800];
+
+/// The bucket width for a window, so many steps finer than usual (or coarser, when negative): never so fine that
+/// there are more buckets than a screen could ever show.
+pub fn bucket_ms(since_minutes: u64, finer: i8) -> u64 {
     let wanted = since_minutes * 60_000 / BUCKETS;
-    let widths = [1, 5, 10, 15, 30, 60, 300, 600, 900, 1800, 3600, 10_800];
-    let width = widths
+    let last = WIDTHS.len() - 1;
+    let usual = WIDTHS
         .iter()
-        .map(|seconds| seconds * 1000)
-        .find(|width| *width >= wanted);
-    width.unwrap_or(10_800_000)
+        .position(|seconds| seconds * 1000 >= wanted)
+        .unwrap_or(last);
+    let steps = usize::from(finer.unsigned_abs());
+    let mut at = if finer > 0 {
+        usual.saturating_sub(steps)
+    } else {
+        (usual + steps).min(last)
+    };
+    while at < last && since_minutes * 60 / WIDTHS[at] > MAX_BUCKETS {
+        at += 1;
+    }
+    WIDTHS[at] * 1000
 }
 
 impl Histogram {
-    /// Counts what is loaded, over the window that ends at `now`.
-    pub fn of_loaded(ring: &Ring, now: Timestamp, since_minutes: u64) -> Self {
-        let width = bucket_ms(since_minutes);
+    /// Counts what is loaded, over the window that ends at `now`, in buckets of `width` milliseconds.
+    pub fn of_loaded(ring: &Ring, now: Timestamp, since_minutes: u64, width: u64) -> Self {
         let count = (since_minutes * 60_000).div_ceil(width).max(1);
         let width_ms = i64::try_from(width).unwrap_or(i64::MAX);
         let end = (now.as_millisecond() / width_ms + 1) * width_ms;

@@ -6,7 +6,9 @@ mod query;
 mod record;
 mod ring;
 
-use regex::Regex;
+use std::collections::BTreeSet;
+
+use super::filter::Filter;
 
 pub use histogram::{Bucket, Histogram, bucket_ms};
 pub use level::Level;
@@ -16,6 +18,20 @@ pub use ring::{Place, Ring, Row};
 
 /// Memory for loaded records of the logs screen.
 const MAX_BYTES: usize = 32 << 20;
+
+/// How many rows around a match are its context.
+const AROUND: usize = 3;
+
+/// Which of the loaded rows are shown while something is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Show {
+    /// All; what matches is highlighted.
+    All,
+    /// What matches and three rows around it.
+    Around,
+    /// Only what matches.
+    Hits,
+}
 
 /// State of the logs screen.
 #[derive(Debug)]
@@ -30,16 +46,22 @@ pub struct Logs {
     pub follow: bool,
     /// Where the cursor is, when it does not follow.
     pub cursor: Option<Place>,
-    /// What is highlighted.
-    pub expression: Option<Regex>,
-    /// Whether what does not match is hidden.
-    pub only_hits: bool,
+    /// What is looked for.
+    pub filter: Option<Filter>,
+    /// Which rows are shown while something is looked for.
+    pub show: Show,
+    /// Whether records take as many lines as they need.
+    pub wrap: bool,
+    /// Records to come back to, by id.
+    pub bookmarks: BTreeSet<String>,
     /// Whether the record's fields are shown.
     pub detail: bool,
     /// First visible line of the detail.
     pub detail_scroll: u16,
     /// Whether the histogram is shown.
     pub show_histogram: bool,
+    /// How much narrower its columns are than usual, in steps; negative: wider.
+    finer: i8,
     /// What the store counted; `None` before it answered or when it cannot.
     pub counted: Option<Histogram>,
     /// The chosen chip while clusters are chosen.
@@ -61,11 +83,14 @@ impl Logs {
             ring: Ring::new(MAX_BYTES),
             follow: true,
             cursor: None,
-            expression: None,
-            only_hits: false,
+            filter: None,
+            show: Show::All,
+            wrap: false,
+            bookmarks: BTreeSet::new(),
             detail: false,
             detail_scroll: 0,
-            show_histogram: false,
+            show_histogram: true,
+            finer: 0,
             counted: None,
             chip: None,
             loaded: false,
@@ -112,10 +137,61 @@ impl Logs {
 
     /// Whether row number `index` is on the screen, were the screen long enough.
     pub fn shown(&self, index: usize) -> bool {
-        if !self.only_hits || self.expression.is_none() {
-            return true;
+        let hit = |index: usize| matches!(self.ring.get(index), Some(Row::Record(_, true)));
+        match self.show {
+            _ if self.filter.is_none() => true,
+            Show::All => true,
+            Show::Around => (index.saturating_sub(AROUND)..=index + AROUND).any(hit),
+            Show::Hits => hit(index),
         }
-        matches!(self.ring.get(index), Some(Row::Record(_, true)))
+    }
+
+    /// The width of a column of the histogram.
+    pub fn bucket_ms(&self) -> u64 {
+        bucket_ms(self.query.since_minutes, self.finer)
+    }
+
+    /// Makes the columns of the histogram narrower or wider; says whether they could be.
+    pub fn turn_bucket(&mut self, finer: bool) -> bool {
+        let before = self.bucket_ms();
+        let turned = self.finer.saturating_add(if finer { 1 } else { -1 });
+        let width = bucket_ms(self.query.since_minutes, turned);
+        if width == before {
+            return false;
+        }
+        self.finer = turned;
+        self.counted = None;
+        true
+    }
+
+    /// Bookmarks the record under the cursor, or no more; says whether there is one.
+    pub fn bookmark(&mut self) -> bool {
+        let Some(id) = self.current().map(|record| record.id.clone()) else {
+            return false;
+        };
+        if !self.bookmarks.remove(&id) {
+            self.bookmarks.insert(id);
+        }
+        true
+    }
+
+    /// Puts the cursor on row number `index`.
+    pub fn go(&mut self, index: usize) {
+        if index < self.ring.len() {
+            self.hold(index);
+        }
+    }
+
+    /// Moves the cursor to the first shown record that `wanted` accepts; says whether there is one.
+    pub fn seek_first(&mut self, wanted: impl Fn(&LogRecord, bool) -> bool) -> bool {
+        let found = (0..self.ring.len()).find(|index| match self.ring.get(*index) {
+            Some(Row::Record(record, hit)) => self.shown(*index) && wanted(record, *hit),
+            _ => false,
+        });
+        if let Some(index) = found {
+            self.hold(index);
+        }
+        found.is_some()
     }
 
     /// Moves the cursor by `steps` shown rows; reaching the newest does not turn following on.
@@ -181,20 +257,17 @@ impl Logs {
         }
     }
 
-    /// How many loaded records match the expression.
+    /// How many loaded records match.
     pub fn hits(&self) -> usize {
-        self.ring
-            .iter()
-            .filter(|row| matches!(row, Row::Record(_, true)))
-            .count()
+        self.ring.hits()
     }
 
-    /// Sets what is highlighted.
-    pub fn highlight(&mut self, expression: Option<Regex>) {
-        self.ring.rematch(expression.as_ref());
-        self.expression = expression;
-        if self.expression.is_none() {
-            self.only_hits = false;
+    /// Sets what is looked for.
+    pub fn highlight(&mut self, filter: Option<Filter>) {
+        self.ring.rematch(filter.as_ref());
+        self.filter = filter;
+        if self.filter.is_none() {
+            self.show = Show::All;
         }
     }
 
@@ -202,6 +275,19 @@ impl Logs {
         self.follow = false;
         self.detail_scroll = 0;
         self.cursor = self.ring.get(index).map(Row::place);
+    }
+}
+
+// === impl Show ===
+
+impl Show {
+    /// The next one when the key goes round.
+    pub fn next(self) -> Self {
+        match self {
+            Self::All => Self::Around,
+            Self::Around => Self::Hits,
+            Self::Hits => Self::All,
+        }
     }
 }
 

@@ -21,6 +21,9 @@ pub struct LogQuery {
     pub clusters: BTreeSet<String>,
     /// Only this node.
     pub node: Option<String>,
+    /// More that must hold, in the store's own query language (Lucene's); all when empty.
+    #[serde(default)]
+    pub text: String,
     /// How many records one answer may bring.
     pub page: usize,
 }
@@ -35,6 +38,7 @@ impl LogQuery {
             level: Level::Info,
             clusters: BTreeSet::new(),
             node: None,
+            text: String::new(),
             page: 500,
         }
     }
@@ -51,6 +55,24 @@ impl LogQuery {
             minutes if minutes >= 60 && minutes.is_multiple_of(60) => format!("{}h", minutes / 60),
             minutes => format!("{minutes}m"),
         }
+    }
+
+    /// The same thing for the shell.
+    pub fn command(&self) -> String {
+        let mut line = "ops logs".to_owned();
+        match &self.node {
+            Some(node) => line.push_str(&format!(" {node}")),
+            None => self
+                .clusters
+                .iter()
+                .for_each(|name| line.push_str(&format!(" {name}"))),
+        }
+        line.push_str(&format!(
+            " --since {} --level {}",
+            self.window(),
+            self.level.name()
+        ));
+        line
     }
 
     /// Reads a window: `90s` is too fine, `15m`, `6h`, `2d` are read.

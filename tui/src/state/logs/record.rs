@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::super::filter::Facts;
 use super::level::Level;
 
 /// A record.
@@ -74,6 +75,24 @@ impl LogRecord {
         }
     }
 
+    /// All fields as one JSON object in one line. Numbers are numbers again where the record's names say that they
+    /// were (`numeric_labels.*`, `event.duration`).
+    pub fn json(&self) -> String {
+        let object: serde_json::Map<String, Value> = self
+            .fields
+            .iter()
+            .map(|(name, text)| {
+                let number = name.starts_with("numeric_labels.") || name == "event.duration";
+                let value = match text.parse::<serde_json::Number>() {
+                    Ok(value) if number => Value::Number(value),
+                    _ => Value::String(text.clone()),
+                };
+                (name.clone(), value)
+            })
+            .collect();
+        Value::Object(object).to_string()
+    }
+
     /// About how much memory it takes.
     pub fn bytes(&self) -> usize {
         let fields: usize = self
@@ -84,6 +103,29 @@ impl LogRecord {
         let rest =
             self.id.len() + self.origin.len() + self.cluster.len() + self.message.len() + self.trace.len();
         fields + rest + size_of::<Self>()
+    }
+}
+
+impl Facts for LogRecord {
+    fn line(&self) -> String {
+        format!("{} {}", self.origin, self.text())
+    }
+
+    fn fact(&self, name: &str) -> Option<String> {
+        match name {
+            "node" => return Some(self.origin.clone()),
+            "cluster" => return Some(self.cluster.clone()),
+            "level" => return Some(self.level.name().to_owned()),
+            "trace" => return Some(self.trace.clone()),
+            _ => {}
+        }
+        // `guild_id` finds `labels.guild_id`.
+        let named = |field: &str| {
+            let field = field.to_ascii_lowercase();
+            field == name || field.strip_suffix(name).is_some_and(|front| front.ends_with('.'))
+        };
+        let found = self.fields.iter().find(|(field, _)| named(field));
+        found.map(|(_, value)| value.clone())
     }
 }
 

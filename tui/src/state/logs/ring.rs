@@ -1,14 +1,14 @@
 //! Loaded records in the order of their time, bounded by bytes: the oldest go first, and how many went is told.
 //!
 //! Records of several nodes arrive out of order and a follower asks again for the last seconds, so inserting
-//! sorts and drops what is already here. Nothing is searched or wrapped in a frame: whether a record matches the
-//! expression is decided once, on arrival or when the expression changes.
+//! sorts and drops what is already here. Nothing is searched or wrapped in a frame: whether a record matches what is
+//! looked for is decided once, on arrival or when that changes.
 
 use std::collections::{HashSet, VecDeque};
 
 use jiff::Timestamp;
-use regex::Regex;
 
+use super::super::filter::Filter;
 use super::record::{Batch, LogRecord};
 
 /// Where a row is: its time, then its id. Stays true when rows before it come and go.
@@ -17,7 +17,7 @@ pub type Place = (Timestamp, String);
 /// One row.
 #[derive(Debug, Clone)]
 pub enum Row {
-    /// A record, and whether the expression matches it.
+    /// A record, and whether it matches what is looked for.
     Record(LogRecord, bool),
     /// So many records were not fetched.
     Gap(Place, u64),
@@ -31,6 +31,7 @@ pub struct Ring {
     bytes: usize,
     max_bytes: usize,
     evicted: u64,
+    hits: usize,
 }
 
 // === impl Row ===
@@ -70,6 +71,7 @@ impl Ring {
             bytes: 0,
             max_bytes,
             evicted: 0,
+            hits: 0,
         }
     }
 
@@ -103,6 +105,19 @@ impl Ring {
         self.rows.get(index)
     }
 
+    /// The record in row number `index`; none for a gap.
+    pub fn record(&self, index: usize) -> Option<&LogRecord> {
+        match self.rows.get(index)? {
+            Row::Record(record, _) => Some(record),
+            Row::Gap(..) => None,
+        }
+    }
+
+    /// How many records match what is looked for.
+    pub fn hits(&self) -> usize {
+        self.hits
+    }
+
     /// All rows, oldest first.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Row> + ExactSizeIterator {
         self.rows.iter()
@@ -115,7 +130,7 @@ impl Ring {
     }
 
     /// Takes a batch in. Returns how many records were new.
-    pub fn insert(&mut self, batch: Batch, expression: Option<&Regex>) -> usize {
+    pub fn insert(&mut self, batch: Batch, filter: Option<&Filter>) -> usize {
         if let (true, Some(first)) = (
             batch.skipped > 0,
             batch.records.iter().map(|record| record.at).min(),
@@ -126,7 +141,8 @@ impl Ring {
         let mut new = 0;
         for record in batch.records {
             if self.ids.insert(record.id.clone()) {
-                let hit = matches(expression, &record);
+                let hit = filter.is_some_and(|filter| filter.matches(&record));
+                self.hits += usize::from(hit);
                 self.place(Row::Record(record, hit));
                 new += 1;
             }
@@ -137,7 +153,8 @@ impl Ring {
             };
             self.bytes -= oldest.bytes();
             self.evicted += 1;
-            if let Row::Record(record, _) = oldest {
+            if let Row::Record(record, hit) = oldest {
+                self.hits -= usize::from(hit);
                 self.ids.remove(&record.id);
             }
         }
@@ -145,10 +162,12 @@ impl Ring {
     }
 
     /// Decides anew which records match.
-    pub fn rematch(&mut self, expression: Option<&Regex>) {
+    pub fn rematch(&mut self, filter: Option<&Filter>) {
+        self.hits = 0;
         for row in &mut self.rows {
             if let Row::Record(record, hit) = row {
-                *hit = matches(expression, record);
+                *hit = filter.is_some_and(|filter| filter.matches(record));
+                self.hits += usize::from(*hit);
             }
         }
     }
@@ -158,11 +177,6 @@ impl Ring {
         self.bytes += row.bytes();
         self.rows.insert(index, row);
     }
-}
-
-fn matches(expression: Option<&Regex>, record: &LogRecord) -> bool {
-    expression
-        .is_some_and(|expression| expression.is_match(&record.text()) || expression.is_match(&record.origin))
 }
 
 #[cfg(test)]

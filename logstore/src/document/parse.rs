@@ -16,6 +16,9 @@ use crate::error::{ApiError, ApiResult};
 use crate::mapping::learn::{self, Seen, SeenObject};
 use crate::mapping::{Dynamic, Field, Kind, Mapping};
 
+/// Most nested objects of a document, unless the index says otherwise.
+const MAX_NESTED: usize = 10_000;
+
 /// Parses documents against one snapshot of a mapping.
 #[derive(Debug)]
 pub struct Parser<'m> {
@@ -39,6 +42,8 @@ struct Walk<'p, 'm> {
     error: Option<ApiError>,
     /// The field that holds everything below it (a flattened object).
     within: Option<Arc<Field>>,
+    /// Nested objects so far.
+    nested: usize,
 }
 
 // === impl Parser ===
@@ -73,6 +78,7 @@ impl<'m> Parser<'m> {
             out: Values::default(),
             error: None,
             within: None,
+            nested: 0,
         };
         let mut json = serde_json::Deserializer::from_slice(source);
         let outcome = json.deserialize_map(&mut walk).and_then(|()| json.end());
@@ -293,6 +299,18 @@ impl Walk<'_, '_> {
                 }
             }
         };
+        if field.kind == Kind::Flattened && &*field.path == path {
+            return Err(self.misfit(
+                &field,
+                &scalar.to_string(),
+                Misfit(
+                    format!(
+                        "Failed to parse object: expecting token of type [START_OBJECT] but found [{scalar}]"
+                    ),
+                    "parsing_exception",
+                ),
+            ));
+        }
         // `index.mapping.coerce: false` is meant for fields that say nothing themselves.
         let fits = match (self.parser.mapping.coerce, field.coerce) {
             (Some(false), None) => convert::uncoerced(&field, scalar),
@@ -333,6 +351,7 @@ impl Walk<'_, '_> {
         let Some(value) = self
             .parser
             .lookup(&self.path)
+            .filter(|field| field.kind != Kind::Flattened)
             .and_then(|field| field.null_value.clone())
         else {
             return Ok(());
@@ -442,6 +461,22 @@ impl<'de> Visitor<'de> for &mut Walk<'_, '_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let mut entered = false;
+        if self
+            .parser
+            .mapping
+            .objects
+            .get(self.path.as_str())
+            .is_some_and(|object| object.nested)
+        {
+            self.nested += 1;
+            let most = self.parser.mapping.max_nested.unwrap_or(MAX_NESTED);
+            if self.nested > most {
+                self.error = Some(ApiError::mapper(format!(
+                    "The number of nested documents has exceeded the allowed limit of [{most}]. This limit can be set by changing the [index.mapping.nested_objects.limit] index level setting."
+                )));
+                return Err(de::Error::custom("document refused"));
+            }
+        }
         if !self.path.is_empty()
             && self.within.is_none()
             && self.parser.lookup(&self.path).is_none()

@@ -465,6 +465,9 @@ fn bind(mapping: &mut Mapping, settings: &Settings) -> ApiResult<Arc<Analysis>> 
     };
     mapping.coerce = says("index.mapping.coerce");
     mapping.ignore_malformed = says("index.mapping.ignore_malformed") == Some(true);
+    mapping.max_nested = settings
+        .get("index.mapping.nested_objects.limit")
+        .and_then(|text| text.parse().ok());
     Ok(analysis)
 }
 

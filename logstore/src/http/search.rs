@@ -63,7 +63,7 @@ impl Searching {
         mut request: SearchRequest,
         mut envelope: Envelope,
     ) -> ApiResult<String> {
-        self.ready(store, &mut request)?;
+        self.ready(store, &mut request, options)?;
         let (seen, point) = self.views(store, expression, options, &mut request)?;
         envelope.pit_id = point;
         let outcome = timed(store, &seen, &request)?;
@@ -71,13 +71,13 @@ impl Searching {
     }
 
     /// Looks up what a request takes from elsewhere, and settles what depends on the presented version.
-    pub fn ready(&self, store: &Store, request: &mut SearchRequest) -> ApiResult<()> {
+    pub fn ready(&self, store: &Store, request: &mut SearchRequest, options: Options) -> ApiResult<()> {
         check::look_up(&mut request.query, store)?;
         if let Some(filter) = &mut request.post_filter {
             check::look_up(filter, store)?;
         }
         check::look_up_below(&mut request.aggs, store)?;
-        request.indices_boost = boosted(store, std::mem::take(&mut request.indices_boost))?;
+        request.indices_boost = boosted(store, std::mem::take(&mut request.indices_boost), options)?;
         if self.presented == Presented::OpenSearch3 {
             step_percentiles(&mut request.aggs);
         }
@@ -108,7 +108,7 @@ impl Searching {
 }
 
 /// The factors of indices, with aliases replaced by theirs. A name that there is none of is an error.
-fn boosted(store: &Store, asked: Vec<(String, f32)>) -> ApiResult<Vec<(String, f32)>> {
+fn boosted(store: &Store, asked: Vec<(String, f32)>, options: Options) -> ApiResult<Vec<(String, f32)>> {
     let state = store.state();
     let mut boosts = Vec::with_capacity(asked.len());
     for (name, boost) in asked {
@@ -116,7 +116,7 @@ fn boosted(store: &Store, asked: Vec<(String, f32)>) -> ApiResult<Vec<(String, f
             boosts.extend(indices.keys().map(|index| (index.clone(), boost)));
         } else if name.contains('*') || name == "_all" || store.entry(&name).is_some() {
             boosts.push((name, boost));
-        } else {
+        } else if !options.ignore_unavailable {
             return Err(ApiError::index_not_found(&name));
         }
     }
@@ -188,7 +188,7 @@ pub async fn search(
                         "[request_cache] cannot be used in a scroll context",
                     ));
                 }
-                searching.ready(store, &mut request)?;
+                searching.ready(store, &mut request, index_options(&params))?;
                 let views = seen(store, expression, index_options(&params), &mut request.query)?;
                 scroll::start(&searching, store, views, request, envelope, keep_alive)?
             }
@@ -315,6 +315,7 @@ fn from_url(request: &mut SearchRequest, params: &Params) -> ApiResult<()> {
         ("explain", &mut request.explain),
         ("track_scores", &mut request.track_scores),
         ("typed_keys", &mut request.typed_keys),
+        ("include_named_queries_score", &mut request.named_scores),
     ] {
         if params.contains_key(name) {
             *target = flag(params, name);

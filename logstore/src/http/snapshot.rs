@@ -223,6 +223,12 @@ pub fn status(call: &Call) -> ApiResult<Reply> {
                     .any(|held| held.uuid == uuid && held.files.contains_key(file))
             };
             for held in snapshot.indices.values() {
+                // Mapping and settings are written anew with each snapshot.
+                let described = held.meta.to_string().len() as u64;
+                files += 1;
+                bytes += described;
+                new_files += 1;
+                new_bytes += described;
                 files += held.files.len();
                 bytes += held.files.values().sum::<u64>();
                 for (_, size) in held.files.iter().filter(|(file, _)| !had(&held.uuid, file)) {

@@ -88,7 +88,10 @@ pub fn execute(views: &[View], request: &SearchRequest, limits: &Limits) -> ApiR
     let started = Instant::now();
     let now = date::now();
     let keys = request.keys();
-    sort::check_types(&keys, views)?;
+    sort::check_types(&keys, views).map_err(|error| match views.first() {
+        Some((index, ..)) => error.on_shard(&index.name),
+        None => error,
+    })?;
     let scores =
         request.sort.is_empty() || request.track_scores || keys.iter().any(|key| key.by == By::Score);
     let run = Run {

@@ -39,8 +39,8 @@ pub struct Hit {
     pub highlight: Map<String, Value>,
     /// How the score came about.
     pub explanation: Option<Value>,
-    /// The names of the queries that it matches.
-    pub matched: Vec<String>,
+    /// The names of the queries that it matches, with their scores where those were asked for.
+    pub matched: Vec<(String, Option<f32>)>,
     /// The fields whose value did not fit and was left out.
     pub ignored: Vec<String>,
     /// More hits of the same group.
@@ -192,16 +192,21 @@ impl<'a> Reading<'a> {
         Ok(names)
     }
 
-    fn matched(&self, address: DocAddress) -> ApiResult<Vec<String>> {
+    fn matched(&self, address: DocAddress) -> ApiResult<Vec<(String, Option<f32>)>> {
         let mut names = Vec::new();
         for (name, query) in &self.named {
+            if self.request.named_scores {
+                let score = score_of(query.as_ref(), self.view, address)?;
+                names.extend(score.map(|score| (name.clone(), Some(score))));
+                continue;
+            }
             let weight = query.weight(EnableScoring::disabled_from_searcher(&self.view.2))?;
             let segment = self.view.2.segment_reader(address.segment_ord);
             let mut scorer = weight.scorer(segment, 1.0)?;
             let matches = scorer.doc() == address.doc_id
                 || scorer.doc() < address.doc_id && scorer.seek(address.doc_id) == address.doc_id;
             if matches {
-                names.push(name.clone());
+                names.push((name.clone(), None));
             }
         }
         Ok(names)

@@ -91,6 +91,8 @@ pub struct SearchRequest {
     pub tiebreak: bool,
     /// Aggregations have their type before their name.
     pub typed_keys: bool,
+    /// Hits show the scores of the named queries that they match, instead of their names alone.
+    pub named_scores: bool,
     /// Names under which the search is counted.
     pub groups: Vec<String>,
 }
@@ -142,6 +144,7 @@ impl Default for SearchRequest {
             slice: None,
             tiebreak: false,
             typed_keys: false,
+            named_scores: false,
             groups: Vec::new(),
         }
     }
@@ -220,6 +223,7 @@ impl SearchRequest {
             }
             "stats" => self.groups = dsl::list(Some(value)).iter().map(dsl::text).collect(),
             "track_scores" => self.track_scores = value == &Value::Bool(true),
+            "include_named_queries_score" => self.named_scores = value == &Value::Bool(true),
             "version" => self.version = value == &Value::Bool(true),
             "seq_no_primary_term" => self.seq_no = value == &Value::Bool(true),
             "min_score" => self.min_score = value.as_f64(),

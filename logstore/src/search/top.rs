@@ -475,7 +475,8 @@ fn combine_whole(values: impl Iterator<Item = i64>, mode: Option<Mode>) -> Optio
             if all.len() % 2 == 1 {
                 all[middle]
             } else {
-                halves_up(all[middle - 1].wrapping_add(all[middle]), 2)
+                let both = i128::from(all[middle - 1]) + i128::from(all[middle]);
+                i64::try_from((both + 1).div_euclid(2)).unwrap_or(i64::MAX)
             }
         }
         _ => halves_up(sum, count),

@@ -74,6 +74,9 @@ impl Composite {
                 push(spec)?;
             }
         }
+        if options.get("sources").is_none() {
+            return Err(ApiError::argument("Required [sources]"));
+        }
         if sources.is_empty() {
             return Err(ApiError::argument("Composite [sources] cannot be null or empty"));
         }

@@ -77,6 +77,8 @@ pub enum Looked {
     Number(f64),
     /// Nothing that is a number.
     Nothing,
+    /// Several numbers, none of which is named.
+    Several,
     /// An aggregation that this bucket does not have: a pipeline gave it no number.
     Absent,
 }
@@ -110,7 +112,11 @@ impl Numbers {
                 .iter()
                 .find(|(name, _)| name.parse::<f64>().is_ok_and(|n| n.total_cmp(&number).is_eq()))
         });
-        found.map_or(Looked::Nothing, |(_, value)| Looked::Number(*value))
+        match found {
+            Some((_, value)) => Looked::Number(*value),
+            None if property.is_none() && self.values.len() > 1 => Looked::Several,
+            None => Looked::Nothing,
+        }
     }
 }
 

@@ -59,6 +59,8 @@ pub struct Reading<'a> {
     request: &'a SearchRequest,
     /// What of `_source` is shown.
     source: SourceFilter,
+    /// Whether values may have been left out because they did not fit: only then is there something to look up.
+    lenient: bool,
     /// The queries with a name.
     named: Vec<(String, Box<dyn Lowered>)>,
     /// The whole query, for explanations.
@@ -91,6 +93,7 @@ impl<'a> Reading<'a> {
             view,
             request,
             source: request.source.within(&view.1),
+            lenient: view.1.ignore_malformed || view.1.fields.values().any(|field| field.ignore_malformed),
             named,
             whole,
         })
@@ -178,6 +181,9 @@ impl<'a> Reading<'a> {
 
     /// The fields whose value did not fit.
     fn ignored(&self, address: DocAddress) -> ApiResult<Vec<String>> {
+        if !self.lenient {
+            return Ok(Vec::new());
+        }
         let columns = self.view.2.segment_reader(address.segment_ord).fast_fields();
         let Some(column) = columns.str(IGNORED_COLUMN)? else {
             return Ok(Vec::new());

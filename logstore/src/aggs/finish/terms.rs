@@ -54,7 +54,7 @@ pub fn compare(order: &Order, a: &Waiting, b: &Waiting) -> Ordering {
                 let number = |waiting: &Waiting| match look(waiting.subs.as_deref().unwrap_or_default(), path)
                 {
                     Looked::Number(number) => number,
-                    Looked::Nothing | Looked::Absent => f64::NAN,
+                    Looked::Nothing | Looked::Several | Looked::Absent => f64::NAN,
                 };
                 let (a, b) = (number(a), number(b));
                 // Buckets without a number come last in either direction.

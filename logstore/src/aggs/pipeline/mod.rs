@@ -251,11 +251,16 @@ fn resolve(bucket: &FinalBucket, path: &Path, gaps: Gaps) -> ApiResult<f64> {
         return Ok(if gaps == Gaps::Zeros { 0.0 } else { f64::NAN });
     }
     let Looked::Number(value) = looked else {
+        let why = if looked == Looked::Several {
+            " contains multiple values. Please specify which to use."
+        } else {
+            " does not"
+        };
         return Err(ApiError::new(
             500,
             "aggregation_execution_exception",
             format!(
-                "buckets_path must reference either a number value or a single value numeric metric aggregation, but [{}] does not",
+                "buckets_path must reference either a number value or a single value numeric metric aggregation, but [{}]{why}",
                 path.text
             ),
         ));

@@ -105,6 +105,9 @@ pub struct Flags {
     /// Most values of a terms query.
     #[arg(long, value_name = "N", default_value_t = Limits::default().max_terms, help_heading = "Limits")]
     pub max_terms: usize,
+    /// Longest regular expression of a query, in characters.
+    #[arg(long, value_name = "N", default_value_t = Limits::default().max_regex_length, help_heading = "Limits")]
+    pub max_regex_length: usize,
     /// A search that took longer is logged as a warning, with what it asked.
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = time, help_heading = "Limits")]
     pub slow_search: Duration,
@@ -236,6 +239,7 @@ impl Flags {
             max_docvalue_fields: self.max_docvalue_fields,
             max_clauses: self.max_clauses,
             max_terms: self.max_terms,
+            max_regex_length: self.max_regex_length,
             slow_search: self.slow_search,
             max_fields: self.max_fields,
             writer_memory: self.writer_memory,

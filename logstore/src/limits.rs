@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::engine::retention::Rule;
+use crate::engine::settings::duration;
 
 /// Every bound the store keeps. Memory and queues are bounded by these and by nothing else.
 #[derive(Debug, Clone)]
@@ -34,6 +35,8 @@ pub struct Limits {
     pub max_clauses: usize,
     /// Most values of a `terms` query.
     pub max_terms: usize,
+    /// Longest regular expression of a query, in characters.
+    pub max_regex_length: usize,
     /// A search that took longer is logged.
     pub slow_search: Duration,
     /// Most mapped fields of an index.
@@ -60,6 +63,52 @@ pub struct Limits {
     pub retention: Vec<Rule>,
 }
 
+// === impl Limits ===
+
+impl Limits {
+    /// The limits of searches in an index, whose settings may say otherwise (`index.max_result_window` and its
+    /// kind). `setting` gives a setting by its full name.
+    #[must_use]
+    pub fn of_index(&self, setting: impl Fn(&str) -> Option<String>) -> Self {
+        let mut limits = self.clone();
+        for (name, limit) in [
+            ("index.max_result_window", &mut limits.max_result_window),
+            (
+                "index.max_docvalue_fields_search",
+                &mut limits.max_docvalue_fields,
+            ),
+            ("index.max_terms_count", &mut limits.max_terms),
+            ("index.max_regex_length", &mut limits.max_regex_length),
+        ] {
+            override_by(limit, setting(name));
+        }
+        override_by(&mut limits.max_slices, setting("index.max_slices_per_scroll"));
+        limits
+    }
+
+    /// The limits of searches under the settings of the cluster, flat.
+    #[must_use]
+    pub fn under(&self, settings: &serde_json::Map<String, serde_json::Value>) -> Self {
+        let mut limits = self.clone();
+        let setting = |name: &str| settings.get(name).map(crate::query::dsl::text);
+        override_by(&mut limits.max_buckets, setting("search.max_buckets"));
+        override_by(
+            &mut limits.max_clauses,
+            setting("indices.query.bool.max_clause_count"),
+        );
+        if let Some(time) = setting("search.max_keep_alive").and_then(|text| duration(&text)) {
+            limits.max_keep_alive = time;
+        }
+        limits
+    }
+}
+
+fn override_by<T: std::str::FromStr>(limit: &mut T, said: Option<String>) {
+    if let Some(said) = said.and_then(|text| text.parse().ok()) {
+        *limit = said;
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
@@ -77,6 +126,7 @@ impl Default for Limits {
             max_docvalue_fields: 100,
             max_clauses: 1_024,
             max_terms: 65_536,
+            max_regex_length: 1_000,
             slow_search: Duration::from_secs(5),
             max_fields: 1_000,
             writer_memory: 64 << 20,

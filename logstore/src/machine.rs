@@ -25,6 +25,8 @@ pub struct Figures {
     pub disk_free: u64,
     /// Open file descriptors.
     pub open_files: u64,
+    /// Files that it may have open.
+    pub most_files: u64,
     /// Milliseconds of processor time used.
     pub processor_millis: u64,
     /// Milliseconds since the start.
@@ -48,6 +50,17 @@ impl Figures {
             self.disk_total - self.disk_free.min(self.disk_total),
             self.disk_total,
         )
+    }
+
+    /// The same with its fraction.
+    pub fn disk_share(&self) -> f64 {
+        if self.disk_total == 0 {
+            return 0.0;
+        }
+        let used = self.disk_total - self.disk_free.min(self.disk_total);
+        #[expect(clippy::cast_precision_loss, reason = "shown with two decimals")]
+        let share = used as f64 * 100.0 / self.disk_total as f64;
+        share
     }
 
     /// Part of the machine's memory that this process holds, in percent.
@@ -103,6 +116,13 @@ pub fn read(data: &Path) -> Figures {
                 << 10;
         }
     }
+    figures.most_files = std::fs::read_to_string("/proc/self/limits")
+        .ok()
+        .and_then(|limits| {
+            let line = limits.lines().find(|line| line.starts_with("Max open files"))?;
+            line.split_whitespace().nth(3)?.parse().ok()
+        })
+        .unwrap_or_default();
     figures.open_files = std::fs::read_dir("/proc/self/fd").map_or(0, |entries| entries.count() as u64);
     // Fields 14 and 15, user and system, in ticks of 10 ms; the name before them may contain spaces.
     let stat = text("/proc/self/stat");

@@ -101,10 +101,14 @@ fn matches(actual: &Value, expected: &Value) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Numbers are equal across types.
+/// Numbers are equal across types, and up to the last digit of a double, which reading JSON does not keep.
 fn equal(actual: &Value, expected: &Value) -> bool {
     match (actual, expected) {
-        (Value::Number(a), Value::Number(b)) => a == b || a.as_f64() == b.as_f64(),
+        (Value::Number(a), Value::Number(b)) => {
+            let near = |(a, b): (f64, f64)| a == b || (a - b).abs() <= f64::EPSILON * a.abs();
+            let whole = |number: &serde_json::Number| number.is_i64() || number.is_u64();
+            a == b || !(whole(a) && whole(b)) && a.as_f64().zip(b.as_f64()).is_some_and(near)
+        }
         (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| equal(a, b)),
         (Value::Object(a), Value::Object(b)) => {
             a.len() == b.len() && a.iter().all(|(key, a)| b.get(key).is_some_and(|b| equal(a, b)))

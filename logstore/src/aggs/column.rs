@@ -151,7 +151,8 @@ impl Values {
                 fetch(column, docs, at, raw, rows);
                 let same = match kind {
                     ColumnType::F64 => self.kind == Type::Float,
-                    ColumnType::I64 => self.kind != Type::Float,
+                    ColumnType::I64 => !matches!(self.kind, Type::Float | Type::Unsigned),
+                    ColumnType::U64 => self.kind == Type::Unsigned,
                     _ => false,
                 };
                 if !same {
@@ -209,7 +210,13 @@ impl Values {
         reason = "indices that disagree on a field's type are made to agree"
     )]
     fn canonical(&self, raw: u64, stored: ColumnType) -> u64 {
-        if self.kind == Type::Float {
+        if self.kind == Type::Unsigned {
+            match stored {
+                ColumnType::U64 => raw,
+                ColumnType::F64 => self.kind.raw(u64_to_f64(raw)),
+                _ => u64::try_from(u64_to_i64(raw)).unwrap_or_default(),
+            }
+        } else if self.kind == Type::Float {
             match stored {
                 ColumnType::F64 => raw,
                 ColumnType::U64 => f64_to_u64(raw as f64),

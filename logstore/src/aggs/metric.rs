@@ -6,7 +6,7 @@ use super::partial::{Key, Partial};
 use super::request::{Metric, MetricKind, Percents};
 use super::result::Numbers;
 use super::show::{Show, float_json, float_text};
-use super::sketch::{Digest, Stats};
+use super::sketch::{Method, Spread, Stats};
 use super::values::{Resolved, Type};
 use crate::search::sort::SortKey;
 
@@ -21,6 +21,10 @@ pub fn tag(metric: &Metric) -> &'static str {
         MetricKind::ExtendedStats(_) => "extended_stats",
         MetricKind::ValueCount => "value_count",
         MetricKind::Cardinality => "cardinality",
+        MetricKind::Percentiles(asked) if matches!(asked.method, Method::Hdr(_)) => "hdr_percentiles",
+        MetricKind::PercentileRanks(asked) if matches!(asked.method, Method::Hdr(_)) => {
+            "hdr_percentile_ranks"
+        }
         MetricKind::Percentiles(_) => "tdigest_percentiles",
         MetricKind::PercentileRanks(_) => "tdigest_percentile_ranks",
         MetricKind::MedianAbsoluteDeviation(_) => "median_absolute_deviation",
@@ -44,19 +48,19 @@ pub fn finish(metric: &Metric, sources: &[Resolved], partial: Option<Partial>) -
             _ => 0,
         }),
         (MetricKind::Percentiles(percents), partial) => {
-            let mut digest = digest(partial);
+            let mut spread = spread(partial);
             listed(percents, show, |percent| {
-                digest.as_mut()?.quantile(percent / 100.0)
+                spread.as_mut()?.quantile(percent / 100.0, percents.stepped)
             })
         }
         (MetricKind::PercentileRanks(percents), partial) => {
-            let mut digest = digest(partial);
+            let mut spread = spread(partial);
             listed(percents, &Show::Plain, |value| {
-                Some(digest.as_mut()?.rank(value)? * 100.0)
+                Some(spread.as_mut()?.rank(value)? * 100.0)
             })
         }
         (MetricKind::MedianAbsoluteDeviation(_), partial) => {
-            let value = digest(partial).and_then(|mut digest| digest.median_absolute_deviation());
+            let value = spread(partial).and_then(|mut spread| spread.median_absolute_deviation());
             Numbers::one(value, show)
         }
         (MetricKind::WeightedAvg(_), partial) => {
@@ -79,9 +83,9 @@ pub fn finish(metric: &Metric, sources: &[Resolved], partial: Option<Partial>) -
     }
 }
 
-fn digest(partial: Option<Partial>) -> Option<Digest> {
+fn spread(partial: Option<Partial>) -> Option<Spread> {
     match partial {
-        Some(Partial::Digest(digest)) => Some(*digest),
+        Some(Partial::Spread(spread)) => Some(*spread),
         _ => None,
     }
 }
@@ -266,6 +270,7 @@ pub fn top(fields: &[String], sort: &[SortKey], sources: &[Resolved], partial: O
 fn shown(key: &Key, source: &Resolved) -> Value {
     match key {
         Key::Number(raw) if source.kind == Type::Whole => json!(tantivy::u64_to_i64(*raw)),
+        Key::Number(raw) if source.kind == Type::Unsigned => json!(raw),
         Key::Number(raw) => match source.show.text(source.kind.number(*raw)) {
             Some(_) if source.kind == Type::Boolean => json!(source.kind.number(*raw) != 0.0),
             Some(text) => text.into(),

@@ -90,6 +90,7 @@ impl<'a> Run<'a> {
         limits: &'a Limits,
     ) -> ApiResult<Self> {
         // What does not fit the fields is the fault of a shard, in Elasticsearch's words.
+        check_pages(aggs, limits)?;
         let plans = plan::plan(aggs, Scene { query, views, now }).map_err(|error| match views.first() {
             Some((index, ..)) => error.on_shard(&index.name),
             None => error,
@@ -219,4 +220,17 @@ impl<'a> Run<'a> {
         let level = finish.level(self.aggs, &self.plans, &merging, partials)?;
         Ok(result::render(level, typed))
     }
+}
+
+/// Refuses pages of more buckets than a request may return.
+fn check_pages(aggs: &[Agg], limits: &Limits) -> ApiResult<()> {
+    for agg in aggs {
+        if let request::AggKind::Composite(composite) = &agg.kind
+            && composite.size > limits.max_buckets as usize
+        {
+            return Err(finish::too_many(limits));
+        }
+        check_pages(&agg.subs, limits)?;
+    }
+    Ok(())
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use tantivy::DocAddress;
 
 use super::collect::grouping::Seed;
-use super::sketch::{Digest, Distinct, Stats, Sum};
+use super::sketch::{Distinct, Spread, Stats, Sum};
 use crate::search::sort::{SortKey, SortValue};
 use crate::search::top::{Candidate, compare};
 
@@ -80,7 +80,7 @@ pub enum Partial {
     /// Different values.
     Distinct(Distinct),
     /// A spread of values.
-    Digest(Box<Digest>),
+    Spread(Box<Spread>),
     /// Hits.
     Hits(Hits),
     /// Values of the best documents.
@@ -150,7 +150,7 @@ impl Partial {
                 weight.merge(heavier);
             }
             (Self::Distinct(ours), Self::Distinct(theirs)) => ours.merge(theirs),
-            (Self::Digest(ours), Self::Digest(theirs)) => ours.merge(*theirs),
+            (Self::Spread(ours), Self::Spread(theirs)) => ours.merge(*theirs),
             (Self::Hits(ours), Self::Hits(theirs)) => {
                 ours.total += theirs.total;
                 ours.best.extend(theirs.best);

@@ -15,6 +15,7 @@ use crate::date::math::{self, Round};
 use crate::date::parse::{DEFAULT_FORMATS, Format, parse_formats};
 use crate::date::zone::Zone;
 use crate::error::{ApiError, ApiResult};
+use crate::mapping::number::Numeric;
 use crate::mapping::{Field, Kind};
 use crate::query::dsl::text;
 use crate::search::sort::no_column;
@@ -24,6 +25,8 @@ use crate::search::sort::no_column;
 pub enum Type {
     /// Whole numbers.
     Whole,
+    /// Whole numbers without a sign; their order-preserving form is they themselves.
+    Unsigned,
     /// Floating-point numbers.
     Float,
     /// Milliseconds since the epoch.
@@ -80,6 +83,7 @@ impl Type {
     pub fn of(field: &Field) -> Option<Self> {
         field.column()?;
         Some(match field.kind {
+            Kind::Long { .. } if field.numeric == Numeric::Unsigned => Self::Unsigned,
             Kind::Long { .. } => Self::Whole,
             Kind::Double => Self::Float,
             Kind::Date => Self::Date,
@@ -97,21 +101,34 @@ impl Type {
     /// The number that an order-preserving form stands for.
     #[expect(clippy::cast_precision_loss, reason = "Elasticsearch computes in doubles too")]
     pub fn number(self, raw: u64) -> f64 {
-        if self == Self::Float {
-            u64_to_f64(raw)
-        } else {
-            u64_to_i64(raw) as f64
+        match self {
+            Self::Float => u64_to_f64(raw),
+            Self::Unsigned => raw as f64,
+            _ => u64_to_i64(raw) as f64,
         }
     }
 
     /// The order-preserving form of a number.
-    #[expect(clippy::cast_possible_truncation, reason = "saturates")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "saturates"
+    )]
     pub fn raw(self, number: f64) -> u64 {
-        if self == Self::Float {
+        match self {
             // Both zeros are one value.
-            f64_to_u64(number + 0.0)
-        } else {
-            i64_to_u64(number as i64)
+            Self::Float => f64_to_u64(number + 0.0),
+            Self::Unsigned => number as u64,
+            _ => i64_to_u64(number as i64),
+        }
+    }
+
+    /// The order-preserving form of a whole number in a request, if it is one that the type has.
+    pub fn exact(self, value: &Value) -> Option<u64> {
+        match self {
+            Self::Whole => value.as_i64().map(i64_to_u64),
+            Self::Unsigned => value.as_u64().or_else(|| value.as_str()?.parse().ok()),
+            _ => None,
         }
     }
 
@@ -120,7 +137,13 @@ impl Type {
             return Some(self);
         }
         match (self.is_number(), other.is_number()) {
-            (true, true) if self == Self::Float || other == Self::Float => Some(Self::Float),
+            (true, true)
+                if [self, other]
+                    .iter()
+                    .any(|kind| matches!(kind, Self::Float | Self::Unsigned)) =>
+            {
+                Some(Self::Float)
+            }
             (true, true) => Some(self),
             (false, false) => Some(Self::Word),
             _ => None,
@@ -171,7 +194,7 @@ pub fn resolve(
     }
     let (field, kind) = match found {
         Some((field, kind)) => (Some(field), kind),
-        None => (None, unmapped(&source.field, want)?),
+        None => (None, unmapped(source, want)?),
     };
     let show = show(source, field.as_deref(), kind, name)?;
     let missing = source
@@ -190,8 +213,22 @@ pub fn resolve(
 }
 
 /// The type of a field that no index maps: one of ours, or what the aggregation expects.
-fn unmapped(field: &str, want: Want) -> ApiResult<Type> {
-    Ok(match (field, want) {
+fn unmapped(source: &Source, want: Want) -> ApiResult<Type> {
+    let said = source.value_type.as_deref().and_then(|name| {
+        Some(match name {
+            "long" | "integer" | "short" | "byte" => Type::Whole,
+            "unsigned_long" => Type::Unsigned,
+            "double" | "float" | "number" | "numeric" => Type::Float,
+            "date" => Type::Date,
+            "boolean" => Type::Boolean,
+            "ip" => Type::Ip,
+            _ => return None,
+        })
+    });
+    if let (Some(kind), Want::Any) = (said, want) {
+        return Ok(kind);
+    }
+    Ok(match (source.field.as_str(), want) {
         ("_id", _) => {
             return Err(ApiError::argument(
                 "Fielddata access on the _id field is disallowed, keep the value in a field of its own to aggregate it",
@@ -224,7 +261,7 @@ fn show(source: &Source, field: Option<&Field>, kind: Type, agg: &str) -> ApiRes
             zone: source.zone.clone().unwrap_or(Zone::UTC),
         },
         (Type::Boolean, _) => Show::Boolean,
-        (Type::Whole | Type::Float, Some(pattern)) => match Decimal::parse(pattern) {
+        (Type::Whole | Type::Unsigned | Type::Float, Some(pattern)) => match Decimal::parse(pattern) {
             Some(decimal) => Show::Decimal(decimal),
             None => {
                 return Err(ApiError::argument(format!(
@@ -264,8 +301,8 @@ fn missing(
                 .to_canonical()
                 .to_string(),
         ),
-        Type::Whole => match value.as_i64() {
-            Some(whole) => Missing::Raw(i64_to_u64(whole)),
+        Type::Whole | Type::Unsigned => match kind.exact(value) {
+            Some(raw) => Missing::Raw(raw),
             // A fraction is possible only where values become doubles; elsewhere it is cut off.
             None => Missing::Raw(kind.raw(as_f64(value).ok_or_else(wrong)?)),
         },
@@ -305,6 +342,12 @@ pub fn formats(asked: Option<&str>, field: Option<&Field>) -> Vec<Format> {
 /// A date of a request: a number of milliseconds, a text with or without math.
 pub fn date(value: &Value, formats: &[Format], zone: &Zone, now: Millis) -> ApiResult<Millis> {
     match value {
+        // A field of seconds is asked in seconds.
+        Value::Number(number) if formats.first() == Some(&Format::EpochSecond) => {
+            let text = number.to_string();
+            math::evaluate(&text, formats, zone, now, Round::Down)
+                .map_err(|reason| ApiError::new(400, "parse_exception", reason))
+        }
         Value::Number(number) => {
             #[expect(
                 clippy::cast_possible_truncation,

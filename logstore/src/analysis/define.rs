@@ -118,7 +118,7 @@ impl Analysis {
     ///
     /// # Errors
     /// Names the part that is not known.
-    pub fn ad_hoc(tokenizer: &str, filters: &[&str], char_filters: &[&str]) -> ApiResult<Analyzer> {
+    pub fn ad_hoc(tokenizer: &str, filters: &[Value], char_filters: &[&str]) -> ApiResult<Analyzer> {
         let none = Map::new();
         let part = |kind, name| Part {
             kind,
@@ -127,7 +127,21 @@ impl Analysis {
         };
         let filters = filters
             .iter()
-            .map(|name| filter(name, &part("filter", name)))
+            .map(|spec| match spec {
+                Value::Object(params) => {
+                    let kind = params.get("type").and_then(Value::as_str).unwrap_or_default();
+                    let own = Part {
+                        kind: "filter",
+                        name: "__anonymous__",
+                        params,
+                    };
+                    filter(kind, &own)
+                }
+                named => {
+                    let name = named.as_str().unwrap_or_default();
+                    filter(name, &part("filter", name))
+                }
+            })
             .collect::<ApiResult<_>>()?;
         let mut analyzer = Analyzer::new(
             "_anonymous",

@@ -78,6 +78,10 @@ pub fn add(field: &Field, scalar: Scalar<'_>, out: &mut Values) -> Result<(), Mi
     for sub in &field.subfields {
         add_one(sub, scalar, text.as_ref(), out)?;
     }
+    if field.is_binary() {
+        out.keyword
+            .push((Arc::clone(&FIELD_NAMES), Arc::clone(&field.path)));
+    }
     if field.kind == Kind::Text
         && !field.unindexed
         && let Some(text) = &text
@@ -219,13 +223,25 @@ fn unsigned(scalar: Scalar<'_>) -> Result<Number, Misfit> {
     let value = match scalar {
         Scalar::U64(value) => value,
         Scalar::I64(value) => u64::try_from(value).map_err(|_| out_of_range())?,
-        Scalar::Str(text) => text
-            .trim()
-            .parse::<u64>()
-            .map_err(|_| Misfit(format!("For input string: \"{text}\""), ARGUMENT))?,
-        Scalar::F64(value) => truncate(value)
-            .and_then(|value| u64::try_from(value).ok())
-            .ok_or_else(out_of_range)?,
+        Scalar::Str(text) => {
+            let trimmed = text.trim();
+            // What is behind the point is cut off, without a detour over a double, which is coarser.
+            let whole = match trimmed.split_once('.') {
+                Some((whole, fraction)) if fraction.bytes().all(|b| b.is_ascii_digit()) => whole,
+                _ => trimmed,
+            };
+            whole
+                .parse::<u64>()
+                .map_err(|_| Misfit(format!("For input string: \"{text}\""), ARGUMENT))?
+        }
+        // 2^64 is exact in f64; u64::MAX is not.
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "the range is checked"
+        )]
+        Scalar::F64(value) if value > -1.0 && value < 18_446_744_073_709_551_616.0 => value as u64,
+        Scalar::F64(_) => return Err(out_of_range()),
         Scalar::Bool(_) => return Err(not_numeric()),
     };
     Ok(i64::try_from(value).map_or(Number::U64(value), Number::I64))

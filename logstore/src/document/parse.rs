@@ -16,6 +16,9 @@ use crate::error::{ApiError, ApiResult};
 use crate::mapping::learn::{self, Seen, SeenObject};
 use crate::mapping::{Dynamic, Field, Kind, Mapping};
 
+/// Most nested objects of a document, unless the index says otherwise.
+const MAX_NESTED: usize = 10_000;
+
 /// Parses documents against one snapshot of a mapping.
 #[derive(Debug)]
 pub struct Parser<'m> {
@@ -39,6 +42,8 @@ struct Walk<'p, 'm> {
     error: Option<ApiError>,
     /// The field that holds everything below it (a flattened object).
     within: Option<Arc<Field>>,
+    /// Nested objects so far.
+    nested: usize,
 }
 
 // === impl Parser ===
@@ -73,6 +78,7 @@ impl<'m> Parser<'m> {
             out: Values::default(),
             error: None,
             within: None,
+            nested: 0,
         };
         let mut json = serde_json::Deserializer::from_slice(source);
         let outcome = json.deserialize_map(&mut walk).and_then(|()| json.end());
@@ -142,10 +148,13 @@ impl<'m> Parser<'m> {
     }
 
     /// What an unknown field is to become, by what its nearest known parent says.
-    fn dynamic(&self, path: &str) -> ApiResult<bool> {
-        match self.mapping.dynamic_at(path) {
+    fn dynamic(&self, path: &str, has_template: impl Fn() -> bool) -> ApiResult<bool> {
+        let dynamic = self.mapping.dynamic_at(path);
+        match dynamic {
             Dynamic::False => Ok(false),
-            Dynamic::Strict => {
+            Dynamic::FalseAllowTemplates => Ok(has_template()),
+            Dynamic::StrictAllowTemplates if has_template() => Ok(true),
+            Dynamic::Strict | Dynamic::StrictAllowTemplates => {
                 // It is the outermost unknown name that is not allowed.
                 let unknown = path
                     .match_indices('.')
@@ -157,7 +166,8 @@ impl<'m> Parser<'m> {
                     400,
                     "strict_dynamic_mapping_exception",
                     format!(
-                        "mapping set to strict, dynamic introduction of [{name}] within [{parent}] is not allowed"
+                        "mapping set to {}, dynamic introduction of [{name}] within [{parent}] is not allowed",
+                        dynamic.word()
                     ),
                 ))
             }
@@ -183,7 +193,7 @@ impl<'m> Parser<'m> {
                 "Cannot write to a field alias [{path}]."
             )));
         }
-        if !self.dynamic(path)? {
+        if !self.dynamic(path, || learn::has_template(self.mapping, path, seen))? {
             return Ok(None);
         }
         let field = learn::learn(self.mapping, path, seen)?;
@@ -208,7 +218,16 @@ impl<'m> Parser<'m> {
 
     /// What a template makes of an object that nobody mapped, if it makes a field of it.
     fn learn_object(&mut self, path: &str) -> ApiResult<()> {
-        if self.mapping.templates.is_empty() || self.is_object(path) || !self.dynamic(path)? {
+        if self.mapping.templates.is_empty() || self.is_object(path) {
+            return Ok(());
+        }
+        let has_template = || {
+            self.mapping
+                .templates
+                .iter()
+                .any(|template| template.applies(path, "object"))
+        };
+        if !self.dynamic(path, has_template)? {
             return Ok(());
         }
         match learn::learn_object(self.mapping, path)? {
@@ -280,6 +299,18 @@ impl Walk<'_, '_> {
                 }
             }
         };
+        if field.kind == Kind::Flattened && &*field.path == path {
+            return Err(self.misfit(
+                &field,
+                &scalar.to_string(),
+                Misfit(
+                    format!(
+                        "Failed to parse object: expecting token of type [START_OBJECT] but found [{scalar}]"
+                    ),
+                    "parsing_exception",
+                ),
+            ));
+        }
         // `index.mapping.coerce: false` is meant for fields that say nothing themselves.
         let fits = match (self.parser.mapping.coerce, field.coerce) {
             (Some(false), None) => convert::uncoerced(&field, scalar),
@@ -320,6 +351,7 @@ impl Walk<'_, '_> {
         let Some(value) = self
             .parser
             .lookup(&self.path)
+            .filter(|field| field.kind != Kind::Flattened)
             .and_then(|field| field.null_value.clone())
         else {
             return Ok(());
@@ -429,6 +461,22 @@ impl<'de> Visitor<'de> for &mut Walk<'_, '_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let mut entered = false;
+        if self
+            .parser
+            .mapping
+            .objects
+            .get(self.path.as_str())
+            .is_some_and(|object| object.nested)
+        {
+            self.nested += 1;
+            let most = self.parser.mapping.max_nested.unwrap_or(MAX_NESTED);
+            if self.nested > most {
+                self.error = Some(ApiError::mapper(format!(
+                    "The number of nested documents has exceeded the allowed limit of [{most}]. This limit can be set by changing the [index.mapping.nested_objects.limit] index level setting."
+                )));
+                return Err(de::Error::custom("document refused"));
+            }
+        }
         if !self.path.is_empty()
             && self.within.is_none()
             && self.parser.lookup(&self.path).is_none()
@@ -482,6 +530,12 @@ impl<'de> Visitor<'de> for &mut Walk<'_, '_> {
                 || self.path.contains("..")
                 || self.path.starts_with('.')
             {
+                if key.is_empty() && self.path.ends_with('.') {
+                    self.error = Some(ApiError::argument(
+                        "field name cannot contain only the character [.]",
+                    ));
+                    return Err(de::Error::custom("document refused"));
+                }
                 self.error = Some(ApiError::mapper(format!(
                     "object field starting or ending with a [.] makes object resolution ambiguous: [{}]",
                     self.path

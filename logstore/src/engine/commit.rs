@@ -26,6 +26,7 @@ impl Index {
         if !self.is_dirty() {
             return Ok(());
         }
+        self.activity.refreshes.add(1);
         self.commit(&mut guard)
     }
 

@@ -83,8 +83,7 @@ pub(super) fn all(from: &Index, into: &Index) -> ApiResult<()> {
             batch.push(Request {
                 id: Some(id),
                 source: Some(source),
-                create: false,
-                if_seq_no: None,
+                ..Request::default()
             });
             if batch.len() >= BATCH {
                 flush(&mut batch)?;

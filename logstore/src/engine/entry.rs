@@ -64,6 +64,23 @@ impl Entry {
         }
     }
 
+    /// A number that its settings declare, such as that of its shards. It is what clients read back; each index is
+    /// one shard without copies all the same.
+    pub fn declared(&self, name: &str, default: u64) -> u64 {
+        self.setting(name)
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(default)
+    }
+
+    /// The shards that its settings declare, and those with their copies.
+    pub fn declared_shards(&self) -> (u64, u64) {
+        let shards = self.declared("index.number_of_shards", 1);
+        (
+            shards,
+            shards * (1 + self.declared("index.number_of_replicas", 0)),
+        )
+    }
+
     /// Whether wildcards do not see it.
     pub fn is_hidden(&self) -> bool {
         self.name().starts_with('.') || self.setting("index.hidden").as_deref() == Some("true")

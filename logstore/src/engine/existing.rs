@@ -35,6 +35,11 @@ impl Index {
             }
         }
         // The map is emptied after the searcher is renewed, so what was in it before is in here.
+        self.get_visible(id)
+    }
+
+    /// The state of a document that searches see.
+    pub fn get_visible(&self, id: &str) -> ApiResult<Option<Found>> {
         let searcher = self.reader.searcher();
         let Some(address) = find(&searcher, id)? else {
             return Ok(None);

@@ -17,6 +17,7 @@ use std::time::Instant;
 use serde_json::{Value, json};
 use tantivy::{IndexReader, IndexWriter, ReloadPolicy};
 
+use super::activity::Activity;
 use super::damage::{self, Damage};
 use super::disk;
 use super::ids::IdFilter;
@@ -62,6 +63,8 @@ pub struct Index {
     pub(super) damages: Vec<Damage>,
     /// Whether every segment that was there at the opening has passed its checksums.
     pub(super) verified: AtomicBool,
+    /// What was done with it.
+    pub activity: Activity,
 }
 
 /// What only one thread may touch: the ends of the two logs.
@@ -146,7 +149,7 @@ impl Index {
             .create_in_dir(aside.join("tantivy"))?;
         let meta = Meta {
             name: name.to_owned(),
-            uuid: super::op::new_id().to_string(),
+            uuid: super::op::new_uuid().to_string(),
             created: date::now(),
             settings,
             mappings: mapping::json::to_json(&mapping),
@@ -218,6 +221,7 @@ impl Index {
             space,
             damages,
             verified: AtomicBool::new(complete),
+            activity: Activity::default(),
             name: meta.name,
             uuid: meta.uuid,
             created: meta.created,
@@ -248,6 +252,17 @@ impl Index {
             index.replay_at_open(frames)?;
         }
         Ok(index)
+    }
+
+    /// How many ids have been written to since the last commit, and the bytes of the log that hold them.
+    pub fn uncommitted(&self) -> (u64, u64) {
+        let ids = self.versions.read().unwrap_or_else(PoisonError::into_inner).len();
+        let bytes = self
+            .writer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .uncommitted_bytes;
+        (ids as u64, bytes)
     }
 
     /// The present mapping.
@@ -450,6 +465,9 @@ fn bind(mapping: &mut Mapping, settings: &Settings) -> ApiResult<Arc<Analysis>> 
     };
     mapping.coerce = says("index.mapping.coerce");
     mapping.ignore_malformed = says("index.mapping.ignore_malformed") == Some(true);
+    mapping.max_nested = settings
+        .get("index.mapping.nested_objects.limit")
+        .and_then(|text| text.parse().ok());
     Ok(analysis)
 }
 

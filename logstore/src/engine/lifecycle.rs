@@ -144,6 +144,8 @@ impl Store {
         } else {
             let mut mapping = Mapping::default();
             for body in all().filter_map(|part| part.get("mappings")) {
+                // What comes later is what holds: of templates by their order, and of the request over them all.
+                mapping_json::forget(&mut mapping, body);
                 mapping_json::merge(&mut mapping, body)?;
             }
             Entry::Log(self.make_log(name, settings, &mapping)?)
@@ -182,7 +184,8 @@ impl Store {
         Ok(index)
     }
 
-    pub(super) fn check_free(&self, name: &str) -> ApiResult<()> {
+    /// Refuses a name that an index, an alias or a data stream has.
+    pub fn check_free(&self, name: &str) -> ApiResult<()> {
         let taken = |reason: String| {
             ApiError::new(400, "invalid_index_name_exception", reason)
                 .with("index_uuid", "_na_")
@@ -487,6 +490,31 @@ impl Store {
 
     /// A copy of an index of logs under another name, with changed settings.
     pub fn clone_index(&self, source: &Index, target: &str, body: &Value) -> ApiResult<Entry> {
+        let mut asked = Settings::default();
+        asked.merge(body.get("settings").unwrap_or(&Value::Null))?;
+        let shards = |settings: &Settings| settings.get("index.number_of_shards");
+        let had = shards(&source.settings()).unwrap_or_else(|| "1".to_owned());
+        if shards(&asked).is_some_and(|wanted| wanted != had) {
+            return Err(ApiError::argument(format!(
+                "cannot clone index [{}] of [{had}] shards into one of another number of shards",
+                source.name
+            )));
+        }
+        let taken_back = super::settings::flat_keys(body.get("settings").unwrap_or(&Value::Null));
+        for block in ["index.blocks.read_only", "index.blocks.metadata"] {
+            if asked.get(block).as_deref() == Some("true") {
+                return Err(ApiError::validation(format!(
+                    "target index [{target}] will be blocked by [{block}=true], this will disable metadata writes and cause the shards to be unassigned"
+                )));
+            }
+            if source.setting(block).as_deref() == Some("true") && !taken_back.iter().any(|key| key == block)
+            {
+                return Err(ApiError::argument(format!(
+                    "target index [{target}] will be blocked by [{block}=true] which is copied from the source index [{}], this will disable metadata writes and cause the shards to be unassigned",
+                    source.name
+                )));
+            }
+        }
         if source.setting("index.blocks.write").as_deref() != Some("true")
             && source.setting("index.blocks.read_only").as_deref() != Some("true")
         {
@@ -501,6 +529,9 @@ impl Store {
         }
         source.refresh()?;
         let mut settings: Map<String, Value> = source.settings().flat().clone();
+        // A block would keep the copy out; it is put when the documents are there.
+        let mut blocks = settings.clone();
+        blocks.retain(|key, _| key.starts_with("index.blocks.") && !taken_back.contains(key));
         settings.retain(|key, _| !key.starts_with("index.blocks."));
         let part = Map::from_iter([
             ("settings".to_owned(), settings.into()),
@@ -510,6 +541,9 @@ impl Store {
         let entry = self.make(target, &[part], body)?;
         if let Entry::Log(index) = &entry {
             super::copy::all(source, index)?;
+        }
+        if !blocks.is_empty() {
+            self.set(&entry, &blocks.into())?;
         }
         Ok(entry)
     }

@@ -3,6 +3,7 @@
 //! Knows documents, mappings and tantivy; knows nothing of HTTP, of query languages or of Elasticsearch's
 //! answers beyond the names of its errors.
 
+pub mod activity;
 pub mod alias;
 pub mod block;
 pub mod check;

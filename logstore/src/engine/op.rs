@@ -18,7 +18,23 @@ pub struct Op {
     pub fresh_id: bool,
     /// Only when the document's newest operation has this number.
     pub if_seq_no: Option<u64>,
+    /// Only in this primary term, of which there is one.
+    pub if_primary_term: Option<u64>,
+    /// The version that the client gives the document.
+    pub version: Option<Given>,
 }
+
+/// A version that a client numbers itself (`version_type` external and `external_gte`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Given {
+    /// The version of the document after the write.
+    pub number: u64,
+    /// Whether the version that is there may be the same; otherwise it must be lower.
+    pub or_equal: bool,
+}
+
+/// The primary term of every write: there is one copy of an index, which is always the primary one.
+pub const PRIMARY_TERM: u64 = 1;
 
 /// The kinds of writes.
 #[derive(Debug)]
@@ -96,6 +112,18 @@ pub fn new_id() -> Arc<str> {
         bits >>= 6;
     }
     std::str::from_utf8(&id).expect("the alphabet is ascii").into()
+}
+
+/// Makes an identity of an index: 22 characters, as Elasticsearch's have.
+pub fn new_uuid() -> Arc<str> {
+    // Two characters more than the longest id of documents, of which there are only so many random bits.
+    let more = rand::random::<u16>() & 0xFFF;
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut id = new_id().to_string();
+    for letter in [more >> 6, more & 63] {
+        id.push(char::from(ALPHABET[usize::from(letter)]));
+    }
+    id.into()
 }
 
 /// What stands before the counter in this process's automatic ids: when it started, and chance.

@@ -32,6 +32,9 @@ pub struct State {
     pub repositories: BTreeMap<String, Value>,
     /// Persistent cluster settings, flat, as they were put. They change nothing here.
     pub settings: Map<String, Value>,
+    /// Transient cluster settings, which win over the persistent ones.
+    #[serde(default)]
+    pub transient: Map<String, Value>,
 }
 
 // === impl State ===

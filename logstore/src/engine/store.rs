@@ -10,6 +10,7 @@
 //! DATA/trash/            indices on their way out
 //! ```
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -219,6 +220,16 @@ impl Store {
     /// Aliases, data streams and the like, as they are now.
     pub fn state(&self) -> Arc<State> {
         Arc::clone(&self.state.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The limits of searches, as the settings of the cluster have them now.
+    pub fn search_limits(&self) -> Cow<'_, Limits> {
+        let state = self.state();
+        if state.settings.is_empty() && state.transient.is_empty() {
+            Cow::Borrowed(&self.limits)
+        } else {
+            Cow::Owned(self.limits.under(&state.settings).under(&state.transient))
+        }
     }
 
     /// Changes the state as a whole, and keeps it: all of the change or none.

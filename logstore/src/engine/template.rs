@@ -163,14 +163,12 @@ impl Templates {
         if let Some((first, rest)) = composable.split_first() {
             return Ok(Resolved {
                 parts: self.parts(TemplateKind::Index, first.0, first.1)?,
-                overlapping: rest
+                overlapping: self
+                    .legacy
                     .iter()
-                    .map(|(name, body)| {
-                        (
-                            (*name).clone(),
-                            patterns(body).into_iter().map(str::to_owned).collect(),
-                        )
-                    })
+                    .filter(|(_, body)| fits(body, name))
+                    .chain(rest.iter().map(|(name, body)| (*name, *body)))
+                    .map(|(name, body)| (name.clone(), owned_patterns(body)))
                     .collect(),
             });
         }
@@ -180,6 +178,26 @@ impl Templates {
             parts: legacy.into_iter().filter_map(Value::as_object).cloned().collect(),
             overlapping: Vec::new(),
         })
+    }
+
+    /// The templates that may match an index that a template matches, which wins over those of a lower priority.
+    pub fn overlapping(&self, own: &str, body: &Value) -> Vec<(String, Vec<String>)> {
+        let meets = |other: &Value| {
+            patterns(other).iter().any(|theirs| {
+                patterns(body)
+                    .iter()
+                    .any(|ours| overlap(ours.as_bytes(), theirs.as_bytes()))
+            })
+        };
+        let mut found: Vec<(String, Vec<String>)> = self
+            .legacy
+            .iter()
+            .chain(self.index.iter().filter(|(name, _)| *name != own))
+            .filter(|(_, other)| meets(other))
+            .map(|(name, other)| (name.clone(), owned_patterns(other)))
+            .collect();
+        found.sort();
+        found
     }
 
     /// The template by which writes to a name make a data stream.
@@ -282,6 +300,10 @@ fn patterns(body: &Value) -> Vec<&str> {
         Some(Value::Array(list)) => list.iter().filter_map(Value::as_str).collect(),
         _ => Vec::new(),
     }
+}
+
+fn owned_patterns(body: &Value) -> Vec<String> {
+    patterns(body).into_iter().map(str::to_owned).collect()
 }
 
 /// Whether some name matches both patterns, in which `*` stands for anything.

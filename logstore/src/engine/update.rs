@@ -1,12 +1,14 @@
 //! Partial updates: the document as it is now, merged with what was sent, written back if nobody else did.
 
+use bytes::Bytes;
 use serde_json::{Map, Value};
 
 use super::index::Index;
-use super::op::{Done, Outcome};
+use super::op::{Done, Outcome, PRIMARY_TERM};
 use super::wal::Position;
 use super::write::Request;
-use crate::error::{ApiError, ApiResult};
+use crate::error::{ApiError, ApiResult, nearest};
+use crate::search::source::SourceFilter;
 
 /// Tries beyond what the client asked for, since a conflict here is only with another update in flight.
 const TRIES: usize = 3;
@@ -24,9 +26,37 @@ pub struct Update {
     pub always: bool,
     /// Only when the document's newest operation has this number.
     pub if_seq_no: Option<u64>,
+    /// Only in this primary term.
+    pub if_primary_term: Option<u64>,
     /// How often to try again.
     pub retries: usize,
+    /// What of the document the answer shows, if the body says so.
+    pub source: Option<SourceFilter>,
 }
+
+/// What an update came to.
+#[derive(Debug)]
+pub struct Updated {
+    /// The answer.
+    pub outcome: Outcome,
+    /// The document as it is now.
+    pub source: Bytes,
+    /// Where the log has it; the default where nothing was written.
+    pub position: Position,
+}
+
+/// Keys of the body of an update.
+const KEYS: &[&str] = &[
+    "doc",
+    "upsert",
+    "doc_as_upsert",
+    "detect_noop",
+    "script",
+    "scripted_upsert",
+    "_source",
+    "if_seq_no",
+    "if_primary_term",
+];
 
 impl Update {
     /// Reads the body of an update.
@@ -34,6 +64,15 @@ impl Update {
         let body = body
             .as_object()
             .ok_or_else(|| ApiError::parsing("an update must be an object"))?;
+        if let Some(unknown) = body.keys().find(|key| !KEYS.contains(&key.as_str())) {
+            let hint =
+                nearest(unknown, KEYS).map_or_else(String::new, |known| format!(" did you mean [{known}]?"));
+            return Err(ApiError::new(
+                400,
+                "x_content_parse_exception",
+                format!("[UpdateRequest] unknown field [{unknown}]{hint}"),
+            ));
+        }
         if body.contains_key("script") {
             return Err(ApiError::argument(
                 "[script] in an update is not supported by this store",
@@ -47,15 +86,17 @@ impl Update {
             upsert: body.get("upsert").cloned(),
             doc_as_upsert: body.get("doc_as_upsert") == Some(&Value::Bool(true)),
             always: body.get("detect_noop") == Some(&Value::Bool(false)),
-            if_seq_no: None,
+            if_seq_no: body.get("if_seq_no").and_then(Value::as_u64),
+            if_primary_term: body.get("if_primary_term").and_then(Value::as_u64),
             retries: 0,
+            source: body.get("_source").map(SourceFilter::parse).transpose()?,
         })
     }
 }
 
 impl Index {
     /// Applies a partial update. It is durable after a sync of the returned position.
-    pub fn update(&self, id: &str, update: &Update) -> ApiResult<(Outcome, Position)> {
+    pub fn update(&self, id: &str, update: &Update) -> ApiResult<Updated> {
         let mut tries = TRIES + update.retries;
         loop {
             match self.try_update(id, update) {
@@ -65,7 +106,7 @@ impl Index {
         }
     }
 
-    fn try_update(&self, id: &str, update: &Update) -> ApiResult<(Outcome, Position)> {
+    fn try_update(&self, id: &str, update: &Update) -> ApiResult<Updated> {
         let (document, create, if_seq_no) = match self.get(id)? {
             None => {
                 let fresh = update
@@ -87,31 +128,45 @@ impl Index {
                     ApiError::internal(format!("stored document [{id}] cannot be read: {error}"))
                 })?;
                 let changed = update.doc.as_ref().is_some_and(|doc| merge(&mut document, doc));
-                if !changed && !update.always {
+                let conflicts = update.if_seq_no.is_some_and(|wanted| wanted != found.seq_no)
+                    || update.if_primary_term.is_some_and(|term| term != PRIMARY_TERM);
+                if !changed && !update.always && !conflicts {
+                    self.activity.noops.add(1);
                     let outcome = Outcome {
                         id: id.into(),
                         version: found.version,
                         seq_no: found.seq_no,
                         done: Done::Noop,
                     };
-                    return Ok((outcome, Position::default()));
+                    return Ok(Updated {
+                        outcome,
+                        source: found.source,
+                        position: Position::default(),
+                    });
                 }
                 (document, false, update.if_seq_no.or(Some(found.seq_no)))
             }
         };
         let source = serde_json::to_vec(&document).map_err(|error| ApiError::internal(error.to_string()))?;
+        let source = Bytes::from(source);
         let request = Request {
             id: Some(id.to_owned()),
-            source: Some(source.into()),
+            source: Some(source.clone()),
             create,
             if_seq_no,
+            if_primary_term: update.if_primary_term,
+            ..Request::default()
         };
         let (outcomes, position) = self.apply(self.prepare(&[request]))?;
         let outcome = outcomes
             .into_iter()
             .next()
             .ok_or_else(|| ApiError::internal("an update came to nothing"))??;
-        Ok((outcome, position))
+        Ok(Updated {
+            outcome,
+            source,
+            position,
+        })
     }
 }
 

@@ -17,7 +17,7 @@ use tracing::{error, info};
 use super::frame::{self, Frame};
 use super::ids::IdFilter;
 use super::index::{Index, Writer};
-use super::op::{Action, Done, Op, Outcome, ordered_id};
+use super::op::{Action, Done, Given, Op, Outcome, PRIMARY_TERM, ordered_id};
 use super::schema;
 use super::versions::Entry;
 use super::wal::Position;
@@ -35,7 +35,7 @@ const HANDED_OVER: usize = 64;
 const HANDED_OVER_BYTES: usize = 128 << 10;
 
 /// A write as a client asks for it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Request {
     /// `_id`; made here when missing.
     pub id: Option<String>,
@@ -45,6 +45,10 @@ pub struct Request {
     pub create: bool,
     /// Only when the document's newest operation has this number.
     pub if_seq_no: Option<u64>,
+    /// Only in this primary term.
+    pub if_primary_term: Option<u64>,
+    /// The version that the client gives the document.
+    pub version: Option<Given>,
 }
 
 /// A write that passed its checks and waits for the log.
@@ -113,6 +117,9 @@ impl Index {
         })?;
         writer.next_seq_no = next_seq_no;
         writer.uncommitted_bytes += log.len() as u64;
+        let documents = staged.iter().filter(|item| item.document.is_some()).count() as u64;
+        self.activity.indexed.add(documents);
+        self.activity.deleted.add(staged.len() as u64 - documents);
         metrics::counter!("logstore_documents_written_total").increment(staged.len() as u64);
         metrics::counter!("logstore_wal_bytes_total").increment(log.len() as u64);
         self.index_staged(writer, staged);
@@ -189,7 +196,8 @@ impl Index {
                 continue;
             }
             let exists = before.is_some_and(|(_, _, exists)| exists);
-            let version = before.map_or(1, |(_, version, _)| version + 1);
+            let next = before.map_or(1, |(_, version, _)| version + 1);
+            let version = op.version.map_or(next, |given| given.number);
             let seq_no = *next_seq_no;
             *next_seq_no += 1;
             let (document, done) = match op.action {
@@ -252,24 +260,38 @@ impl Index {
                 ),
             ));
         }
-        let wanted = op.if_seq_no?;
-        match present {
-            Some((seq_no, ..)) if seq_no == wanted => None,
-            Some((seq_no, ..)) => Some(ApiError::conflict(
+        // A deleted document still has its last version, which one that the client gives must pass.
+        if let (Some(given), Some((_, version, _))) = (op.version, before)
+            && (version > given.number || version == given.number && !given.or_equal)
+        {
+            let how = if given.or_equal {
+                "higher"
+            } else {
+                "higher or equal to"
+            };
+            let than = if given.or_equal { "than " } else { "" };
+            return Some(ApiError::conflict(
                 &self.name,
                 format!(
-                    "[{}]: version conflict, required seqNo [{wanted}], primary term [1]. current document has seqNo [{seq_no}] and primary term [1]",
-                    op.id
+                    "[{}]: version conflict, current version [{version}] is {how} {than}the one provided [{}]",
+                    op.id, given.number
                 ),
-            )),
-            None => Some(ApiError::conflict(
-                &self.name,
-                format!(
-                    "[{}]: version conflict, required seqNo [{wanted}], primary term [1]. but no document was found",
-                    op.id
-                ),
-            )),
+            ));
         }
+        let wanted = op.if_seq_no?;
+        let term = op.if_primary_term.unwrap_or(PRIMARY_TERM);
+        let required = format!(
+            "[{}]: version conflict, required seqNo [{wanted}], primary term [{term}].",
+            op.id
+        );
+        let reason = match present {
+            Some((seq_no, ..)) if seq_no == wanted && term == PRIMARY_TERM => return None,
+            Some((seq_no, ..)) => {
+                format!("{required} current document has seqNo [{seq_no}] and primary term [{PRIMARY_TERM}]")
+            }
+            None => format!("{required} but no document was found"),
+        };
+        Some(ApiError::conflict(&self.name, reason))
     }
 
     /// Gives logged operations to tantivy and the version map.
@@ -459,5 +481,7 @@ fn prepare_one(parser: &mut Parser<'_>, request: &Request) -> ApiResult<Op> {
         action,
         fresh_id,
         if_seq_no: request.if_seq_no,
+        if_primary_term: request.if_primary_term,
+        version: request.version,
     })
 }

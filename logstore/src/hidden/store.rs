@@ -13,7 +13,7 @@ use super::index::{Contents, Document, HiddenIndex, Meta, Write};
 use super::mapping::Mappings;
 use crate::date;
 use crate::engine::block::Doing;
-use crate::engine::op::{Done, Outcome, new_id};
+use crate::engine::op::{Done, Outcome, new_uuid};
 use crate::engine::settings::Settings;
 use crate::engine::update::{Update, merge};
 use crate::error::{ApiError, ApiResult};
@@ -117,7 +117,7 @@ impl HiddenStore {
     /// Makes an index. The caller makes sure that there is none of that name.
     pub fn create(&self, name: &str, settings: Settings, mappings: Mappings) -> ApiResult<Arc<HiddenIndex>> {
         let meta = Meta {
-            uuid: new_id().to_string(),
+            uuid: new_uuid().to_string(),
             created: date::now(),
             settings,
             mappings,

@@ -81,6 +81,14 @@ fn read(call: &Call, verb: &str, spec: &Value) -> ApiResult<Action> {
             .collect()
     };
     let (indices, aliases) = (names("index", "indices"), names("alias", "aliases"));
+    for key in ["indices", "aliases"] {
+        if spec
+            .get(key)
+            .is_some_and(|names| names.as_array().is_some_and(Vec::is_empty))
+        {
+            return Err(ApiError::argument(format!("[{key}] can't be empty")));
+        }
+    }
     if indices.is_empty() {
         return Err(ApiError::argument("One of [index] or [indices] is required"));
     }
@@ -158,15 +166,42 @@ fn missing(aliases: &[String]) -> ApiError {
     .with("resource.id", names)
 }
 
+/// Keys of the body of an alias.
+const PUT_KEYS: &[&str] = &[
+    "index",
+    "alias",
+    "filter",
+    "routing",
+    "index_routing",
+    "index-routing",
+    "indexRouting",
+    "search_routing",
+    "search-routing",
+    "searchRouting",
+    "is_write_index",
+    "is_hidden",
+];
+
 /// `PUT {index}/_alias/{alias}`, also with the names in the body.
 pub fn put(call: &Call) -> ApiResult<Reply> {
-    let text = |key: &str| call.body.get(key).map(dsl::text);
-    let index = Some(call.name("index").to_owned())
-        .filter(|name| !name.is_empty())
-        .or_else(|| text("index"));
-    let alias = Some(call.name("alias").to_owned())
-        .filter(|name| !name.is_empty())
-        .or_else(|| text("alias"));
+    if let Some(unknown) = call
+        .body
+        .as_object()
+        .into_iter()
+        .flat_map(Map::keys)
+        .find(|key| !PUT_KEYS.contains(&key.as_str()))
+    {
+        return Err(ApiError::argument(format!("unknown field [{unknown}]")));
+    }
+    // What the body says wins over the path.
+    let text = |key: &str| {
+        call.body
+            .get(key)
+            .map(dsl::text)
+            .or_else(|| Some(call.name(key).to_owned()))
+            .filter(|name| !name.is_empty())
+    };
+    let (index, alias) = (text("index"), text("alias"));
     let (Some(index), Some(alias)) = (index, alias) else {
         return Err(ApiError::validation("index and alias are required"));
     };
@@ -210,10 +245,15 @@ pub fn get(call: &Call) -> ApiResult<Reply> {
     let state = call.store().state();
     let wanted = call.name("alias");
     let every = matches!(wanted, "" | "_all" | "*");
+    let open_only = call
+        .params
+        .get("expand_wildcards")
+        .is_some_and(|words| !words.split(',').any(|word| matches!(word, "closed" | "all")));
     let entries = if call.name("index").is_empty() {
         call.store()
             .list_all()
             .into_iter()
+            .filter(|entry| !open_only || !entry.is_closed())
             .filter(|entry| {
                 scope::sees(entry.name())
                     || state
@@ -229,9 +269,10 @@ pub fn get(call: &Call) -> ApiResult<Reply> {
         if !scope::sees(alias) {
             return false;
         }
-        let mut fits = every;
+        let (mut fits, mut had_wildcard) = (every, false);
         for name in wanted.split(',').filter(|_| !every) {
-            match name.strip_prefix('-') {
+            had_wildcard |= name.contains('*');
+            match name.strip_prefix('-').filter(|_| had_wildcard) {
                 Some(excluded) if pattern::matches(excluded, alias) => fits = false,
                 Some(_) => {}
                 None => fits |= pattern::matches(name, alias) || name == "_all",
@@ -252,18 +293,16 @@ pub fn get(call: &Call) -> ApiResult<Reply> {
             shown.insert(entry.name().to_owned(), json!({ "aliases": aliases }));
         }
     }
-    let lost: Vec<&str> = wanted
-        .split(',')
+    let mut lost: Vec<&str> = named(wanted)
         .filter(|name| {
-            !every && !name.is_empty() && !name.contains('*') && !name.starts_with('-') && *name != "_all"
-        })
-        .filter(|name| {
-            !state
-                .aliases
-                .indices(name)
-                .is_some_and(|indices| entries.iter().any(|entry| indices.contains_key(entry.name())))
+            !every
+                && !state
+                    .aliases
+                    .indices(name)
+                    .is_some_and(|indices| entries.iter().any(|entry| indices.contains_key(entry.name())))
         })
         .collect();
+    lost.sort_unstable();
     if lost.is_empty() {
         return Ok(Reply::json(&shown.into()));
     }
@@ -276,6 +315,19 @@ pub fn get(call: &Call) -> ApiResult<Reply> {
     answer.insert("status".into(), 404.into());
     answer.extend(shown);
     Ok(Reply::status(404, &answer.into()))
+}
+
+/// The names of an expression that must be there: no wildcards, and what has a minus before it only as long as
+/// there was no wildcard that it could take something from.
+fn named(expression: &str) -> impl Iterator<Item = &str> {
+    let mut had_wildcard = false;
+    expression.split(',').filter(move |name| {
+        if name.contains('*') {
+            had_wildcard = true;
+            return false;
+        }
+        !name.is_empty() && *name != "_all" && !(name.starts_with('-') && had_wildcard)
+    })
 }
 
 fn hidden_by_default(call: &Call, entry: &Entry) -> bool {

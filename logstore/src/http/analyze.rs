@@ -48,16 +48,36 @@ pub async fn analyze(
                 return custom_analysis(&body, &texts, custom);
             }
         }
+        let most = match &path {
+            Some(Path(index)) => store
+                .get(index)
+                .and_then(|index| index.setting("index.analyze.max_token_count"))
+                .and_then(|text| text.parse().ok())
+                .unwrap_or(MAX_TOKENS),
+            None => MAX_TOKENS,
+        };
+        let explains =
+            body.get("explain") == Some(&Value::Bool(true)) || super::params::flag(&params, "explain");
         let mut name = get("analyzer").unwrap_or_else(|| "standard".to_owned());
-        if let (Some(Path(index)), Some(field)) = (&path, get("field")) {
+        let mut own = None;
+        if let Some(Path(index)) = &path {
             let index = store.get(index).ok_or_else(|| ApiError::index_not_found(index))?;
             let mapping = index.mapping();
-            let is_text = mapping.get(&field).is_none_or(|field| field.kind == Kind::Text);
-            if !is_text {
-                "keyword".clone_into(&mut name);
+            match get("field").and_then(|field| mapping.get(&field).cloned()) {
+                Some(field) if field.kind == Kind::Text => own.clone_from(&field.analyzer),
+                Some(_) => "keyword".clone_into(&mut name),
+                None => own = mapping.analysis.analyzer(&name),
             }
         }
-        answer(&texts, &*analyzer::named(&name)?, &name)
+        let tokens = match &own {
+            Some(analyzer) => tokens(&texts, analyzer, &name, most)?,
+            None => tokens(&texts, &*analyzer::named(&name)?, &name, most)?,
+        };
+        Ok(Reply::json(&if explains {
+            json!({"detail": {"custom_analyzer": false, "analyzer": {"name": name, "tokens": tokens}}})
+        } else {
+            json!({ "tokens": tokens })
+        }))
     })
     .await
 }
@@ -75,22 +95,46 @@ fn custom_analysis(body: &Value, texts: &[String], what: &str) -> ApiResult<Repl
     let [tokenizer] = &named("tokenizer")?[..] else {
         return Err(unsupported());
     };
-    let (filters, char_filters) = (named("filter")?, named("char_filter")?);
-    let filters: Vec<&str> = filters.iter().map(String::as_str).collect();
+    let filters = dsl::list(body.get("filter"));
+    let char_filters = named("char_filter")?;
     let char_filters: Vec<&str> = char_filters.iter().map(String::as_str).collect();
-    let analyzer = Analysis::ad_hoc(tokenizer, &filters, &char_filters)?;
-    answer(texts, &analyzer, tokenizer)
+    let all = Analysis::ad_hoc(tokenizer, filters, &char_filters)?;
+    let found = tokens(texts, &all, tokenizer, MAX_TOKENS)?;
+    if body.get("explain") != Some(&Value::Bool(true)) {
+        return Ok(Reply::json(&json!({ "tokens": found })));
+    }
+    // What each part makes of what the one before it made.
+    let split = Analysis::ad_hoc(tokenizer, &[], &char_filters)?;
+    let mut steps = Vec::new();
+    for (place, filter) in filters.iter().enumerate() {
+        let upto = Analysis::ad_hoc(tokenizer, &filters[..=place], &char_filters)?;
+        let name = match filter {
+            Value::String(name) => name.clone(),
+            _ => format!(
+                "__anonymous__{}",
+                filter.get("type").map_or_else(String::new, dsl::text)
+            ),
+        };
+        steps.push(json!({"name": name, "tokens": tokens(texts, &upto, tokenizer, MAX_TOKENS)?}));
+    }
+    Ok(Reply::json(&json!({"detail": {
+        "custom_analyzer": true,
+        "charfilters": [],
+        "tokenizer": {"name": tokenizer, "tokens": tokens(texts, &split, tokenizer, MAX_TOKENS)?},
+        "tokenfilters": steps,
+    }})))
 }
 
-/// The answer; `name` is of the analyzer or of its tokenizer, and says what kind of tokens it makes.
-fn answer(texts: &[String], analyzer: &Analyzer, name: &str) -> ApiResult<Reply> {
+/// The tokens of texts, at most so many; `name` is of the analyzer or of its tokenizer, and says what kind of tokens
+/// it makes.
+fn tokens(texts: &[String], analyzer: &Analyzer, name: &str, most: usize) -> ApiResult<Vec<Value>> {
     let mut tokens = Vec::new();
     let (mut places, mut offset) = (0, 0);
     for text in texts {
         let found = analyzer.tokens(text);
-        if tokens.len() + found.len() > MAX_TOKENS {
+        if tokens.len() + found.len() > most {
             return Err(ApiError::argument(format!(
-                "The number of tokens produced by calling _analyze has exceeded the allowed maximum of [{MAX_TOKENS}]. This limit can be set by changing the [index.analyze.max_token_count] index level setting."
+                "The number of tokens produced by calling _analyze has exceeded the allowed maximum of [{most}]. This limit can be set by changing the [index.analyze.max_token_count] index level setting."
             )));
         }
         let mut last = 0;
@@ -119,5 +163,5 @@ fn answer(texts: &[String], analyzer: &Analyzer, name: &str) -> ApiResult<Reply>
         places += last + 1;
         offset += text.encode_utf16().count() + 1;
     }
-    Ok(Reply::json(&json!({ "tokens": tokens })))
+    Ok(tokens)
 }

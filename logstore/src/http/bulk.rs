@@ -14,15 +14,18 @@ use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
 use bytes::Bytes;
 use serde::Deserialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::app::App;
 use super::body;
-use super::params::Params;
+use super::document::SOURCE_PARAMS;
+use super::lookup::{after_update, source_filter};
+use super::params::{Params, Refresh, given};
 use super::reply::Reply;
 use crate::engine::entry::Entry;
 use crate::engine::index::Index;
-use crate::engine::op::{Done, Outcome};
+use crate::engine::op::{Done, Given, Outcome};
 use crate::engine::store::Store;
 use crate::engine::update::Update;
 use crate::engine::wal::Position;
@@ -32,6 +35,7 @@ use crate::hidden::{HiddenIndex, Write};
 use crate::ingest::{self, OfIndex, Ready};
 use crate::present::legacy;
 use crate::present::write::{self, Item};
+use crate::search::source::SourceFilter;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -58,6 +62,17 @@ struct Meta<'a> {
     #[serde(default)]
     if_seq_no: Option<u64>,
     #[serde(default)]
+    if_primary_term: Option<u64>,
+    #[serde(default)]
+    version: Option<u64>,
+    #[serde(borrow, default)]
+    version_type: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    op_type: Option<Cow<'a, str>>,
+    /// What of the document the item of an update shows.
+    #[serde(rename = "_source", borrow, default)]
+    source: Option<&'a RawValue>,
+    #[serde(default)]
     retry_on_conflict: Option<usize>,
     #[serde(default)]
     require_alias: Option<bool>,
@@ -70,12 +85,19 @@ struct Line {
     verb: &'static str,
     index: String,
     doc_type: Option<String>,
-    require_alias: bool,
+    /// `None`: as the request says.
+    require_alias: Option<bool>,
     pipeline: Option<String>,
     id: Option<String>,
     source: Option<Bytes>,
     if_seq_no: Option<u64>,
+    if_primary_term: Option<u64>,
+    version: Option<Given>,
     retries: usize,
+    /// What of the document an update's item shows; `None`: nothing, unless the update itself says so.
+    shown: Option<SourceFilter>,
+    /// What the item shows, once the update is made.
+    get: Option<Value>,
 }
 
 /// `POST _bulk`.
@@ -118,7 +140,12 @@ async fn run(
         .is_none()
         .then(|| app.bulk_bytes(bytes.len()))
         .transpose()?;
-    let refresh = params.get("refresh").is_some_and(|value| value != "false");
+    let refresh = Refresh::of(&params)?;
+    let shown = SOURCE_PARAMS
+        .iter()
+        .any(|name| params.contains_key(*name))
+        .then(|| source_filter(&params));
+    let everywhere = params.get("require_alias").map(|value| value != "false");
     let items = app
         .blocking(move |store| {
             let bytes = if packed {
@@ -131,14 +158,20 @@ async fn run(
                 if line.pipeline.is_none() {
                     line.pipeline = params.get("pipeline").cloned();
                 }
-                line.require_alias |= params.get("require_alias").is_some_and(|value| value != "false");
+                line.require_alias = line.require_alias.or(everywhere);
+                if line.verb == "update" {
+                    line.shown = line.shown.take().or_else(|| shown.clone());
+                }
             }
-            apply(store, lines, refresh)
+            apply(store, lines, refresh != Refresh::No)
         })
         .await?;
     metrics::histogram!("logstore_bulk_seconds").record(started.elapsed().as_secs_f64());
     let took = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-    Ok(Reply::raw(200, write::bulk(app.presented, took, &items, refresh)))
+    Ok(Reply::raw(
+        200,
+        write::bulk(app.presented, took, &items, refresh.is_forced()),
+    ))
 }
 
 /// Cuts a body into actions. A malformed action line fails the whole request, as in Elasticsearch.
@@ -169,10 +202,10 @@ fn parse(body: &Bytes, default_index: Option<&str>) -> ApiResult<Vec<Line>> {
         if text.iter().all(u8::is_ascii_whitespace) {
             continue;
         }
-        let action: Action<'_> = serde_json::from_slice(text).map_err(|error| {
-            ApiError::argument(format!("Malformed action/metadata line [{number}]: {error}"))
-        })?;
+        let action: Action<'_> =
+            serde_json::from_slice(text).map_err(|error| malformed(number, text, &error))?;
         let (verb, meta) = match action {
+            Action::Index(meta) if meta.op_type.as_deref() == Some("create") => ("create", meta),
             Action::Index(meta) => ("index", meta),
             Action::Create(meta) => ("create", meta),
             Action::Update(meta) => ("update", meta),
@@ -196,18 +229,36 @@ fn parse(body: &Bytes, default_index: Option<&str>) -> ApiResult<Vec<Line>> {
             verb,
             index,
             doc_type: meta.doc_type.map(Cow::into_owned),
-            require_alias: meta.require_alias.unwrap_or(false),
+            require_alias: meta.require_alias,
             pipeline: meta.pipeline.map(Cow::into_owned),
             id: meta.id.map(|raw| id_text(raw.get())),
             source,
             if_seq_no: meta.if_seq_no,
+            if_primary_term: meta.if_primary_term,
+            version: given(meta.version, meta.version_type.as_deref())?,
             retries: meta.retry_on_conflict.unwrap_or(0),
+            shown: match meta.source {
+                Some(raw) => Some(SourceFilter::parse(&body::json(raw.get().as_bytes())?)?),
+                None => None,
+            },
+            get: None,
         });
     }
     if lines.is_empty() {
         return Err(ApiError::validation("no requests added"));
     }
     Ok(lines)
+}
+
+/// What is wrong with an action line, in Elasticsearch's words as far as it has any.
+fn malformed(number: usize, text: &[u8], error: &serde_json::Error) -> ApiError {
+    let empty = matches!(serde_json::from_slice::<Value>(text), Ok(Value::Object(map)) if map.is_empty());
+    let reason = if empty {
+        format!("Malformed action/metadata line [{number}], expected FIELD_NAME but found [END_OBJECT]")
+    } else {
+        format!("Malformed action/metadata line [{number}]: {error}")
+    };
+    ApiError::argument(reason)
 }
 
 fn id_text(raw: &str) -> String {
@@ -305,11 +356,11 @@ fn apply_group(
     // Also one that this write will make.
     let is_stream = state.data_streams.contains_key(name)
         || (!is_alias && store.entry(name).is_none() && store.templates().data_stream_of(name).is_some());
-    let (refused, lines): (Vec<_>, Vec<_>) = lines
-        .into_iter()
-        .partition(|(_, line)| (is_stream && line.verb == "index") || (line.require_alias && !is_alias));
+    let (refused, lines): (Vec<_>, Vec<_>) = lines.into_iter().partition(|(_, line)| {
+        is_stream && line.verb == "index" || line.require_alias == Some(true) && !is_alias
+    });
     for (place, line) in refused {
-        let error = if line.require_alias && !is_alias {
+        let error = if line.require_alias == Some(true) && !is_alias {
             ApiError::index_not_found(name)
                 .because(format!("no such index [{name}] and [require_alias] request flag is [true] and [{name}] is not an alias"))
         } else {
@@ -339,11 +390,11 @@ fn apply_group(
     let mut done: Vec<(usize, Line, ApiResult<Outcome>)> = Vec::with_capacity(lines.len());
     let mut position = Position::default();
     let mut batch: Vec<(usize, Line)> = Vec::new();
-    for (place, line) in lines {
+    for (place, mut line) in lines {
         if line.verb == "update" {
             // An update reads what was written before it.
             position = position.max(write_batch(&index, std::mem::take(&mut batch), &mut done));
-            let result = update(&index, &line).map(|(outcome, at)| {
+            let result = update(&index, &mut line).map(|(outcome, at)| {
                 position = position.max(at);
                 outcome
             });
@@ -433,6 +484,8 @@ fn write_batch(
             source: line.source.clone(),
             create: line.verb == "create",
             if_seq_no: line.if_seq_no,
+            if_primary_term: line.if_primary_term,
+            version: line.version,
         })
         .collect();
     match index.apply(index.prepare(&requests)) {
@@ -456,18 +509,26 @@ fn write_batch(
     }
 }
 
-fn update(index: &Index, line: &Line) -> ApiResult<(Outcome, Position)> {
+fn update(index: &Index, line: &mut Line) -> ApiResult<(Outcome, Position)> {
     let id = line
         .id
         .as_deref()
         .ok_or_else(|| ApiError::validation("id is missing"))?;
     let body = body::json(line.source.as_deref().unwrap_or_default())?;
+    let parsed = Update::parse(&body)?;
     let update = Update {
-        if_seq_no: line.if_seq_no,
+        if_seq_no: line.if_seq_no.or(parsed.if_seq_no),
+        if_primary_term: line.if_primary_term.or(parsed.if_primary_term),
         retries: line.retries,
-        ..Update::parse(&body)?
+        ..parsed
     };
-    index.update(id, &update)
+    let updated = index.update(id, &update)?;
+    if let Some(filter) = update.source.as_ref().or(line.shown.as_ref())
+        && *filter != SourceFilter::Nothing
+    {
+        line.get = Some(after_update(updated.outcome.seq_no, &updated.source, filter)?);
+    }
+    Ok((updated.outcome, updated.position))
 }
 
 fn item(line: &Line, index: &str, result: ApiResult<Outcome>) -> Item {
@@ -477,6 +538,7 @@ fn item(line: &Line, index: &str, result: ApiResult<Outcome>) -> Item {
         doc_type: line.doc_type.clone(),
         id: line.id.clone(),
         result,
+        get: line.get.clone(),
     }
 }
 

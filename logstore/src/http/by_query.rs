@@ -167,8 +167,8 @@ fn each_index(call: &Call, change: impl Fn(&Row) -> ApiResult<Option<Bytes>>) ->
                 requests.push(Request {
                     id: Some(row.id.clone()),
                     source: change(row)?,
-                    create: false,
                     if_seq_no: Some(row.seq_no),
+                    ..Request::default()
                 });
             }
             tally.total += rows.len();
@@ -344,7 +344,7 @@ impl Reindex {
                         id: Some(id),
                         source: Some(source),
                         create: self.creates,
-                        if_seq_no: None,
+                        ..Request::default()
                     })
                     .collect();
                 let position = write(&into, &requests, tally)?;

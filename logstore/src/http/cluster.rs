@@ -14,6 +14,7 @@ use crate::engine::resolve::Options;
 use crate::engine::settings::nest;
 use crate::engine::template::TemplateKind;
 use crate::error::{ApiError, ApiResult};
+use crate::present::Presented;
 use crate::present::root::{self, CLUSTER_NAME};
 
 /// `GET /`.
@@ -65,7 +66,7 @@ pub fn health(call: &Call) -> ApiResult<Reply> {
         entries.iter().map(Entry::status).max().unwrap_or(Status::Green)
     }
     .word();
-    let shards = entries.len();
+    let shards: u64 = entries.iter().map(|entry| entry.declared_shards().0).sum();
     let mut body = json!({
         "cluster_name": CLUSTER_NAME,
         "status": if missing { "red" } else { health },
@@ -90,12 +91,13 @@ pub fn health(call: &Call) -> ApiResult<Reply> {
     let level = call.params.get("level").map_or("cluster", String::as_str);
     if level != "cluster" {
         let of_index = |entry: &Entry| {
+            let shards = entry.declared_shards().0;
             let mut shown = json!({
                 "status": entry.status().word(),
-                "number_of_shards": 1,
+                "number_of_shards": shards,
                 "number_of_replicas": 0,
-                "active_primary_shards": 1,
-                "active_shards": 1,
+                "active_primary_shards": shards,
+                "active_shards": shards,
                 "relocating_shards": 0,
                 "initializing_shards": 0,
                 "unassigned_shards": 0,
@@ -210,7 +212,12 @@ pub fn get_settings(call: &Call) -> ApiResult<Reply> {
     } else {
         nest(&known.settings)
     };
-    let mut body = json!({"persistent": shown, "transient": {}});
+    let transient = if flat {
+        known.transient.clone().into()
+    } else {
+        nest(&known.transient)
+    };
+    let mut body = json!({"persistent": shown, "transient": transient});
     if call.flag("include_defaults") {
         let defaults = Map::from_iter([
             ("cluster.name".to_owned(), json!(CLUSTER_NAME)),
@@ -227,7 +234,7 @@ pub fn get_settings(call: &Call) -> ApiResult<Reply> {
     Ok(Reply::json(&body))
 }
 
-/// `PUT _cluster/settings`: kept and shown. Transient ones are kept like persistent ones.
+/// `PUT _cluster/settings`: kept and shown. Transient ones outlive a restart, too.
 pub fn put_settings(call: &Call) -> ApiResult<Reply> {
     let body = call.required_body()?;
     if let Some(unknown) = body
@@ -241,6 +248,7 @@ pub fn put_settings(call: &Call) -> ApiResult<Reply> {
         )));
     }
     let mut answer = json!({"acknowledged": true, "persistent": {}, "transient": {}});
+    let flat_settings = call.flag("flat_settings");
     call.store().change_state(|state| {
         for section in ["persistent", "transient"] {
             let Some(changes) = body.get(section) else {
@@ -252,22 +260,26 @@ pub fn put_settings(call: &Call) -> ApiResult<Reply> {
                 .filter(|(_, value)| !value.is_null())
                 .map(|(key, value)| (key.clone(), value.clone()))
                 .collect();
+            let settings = if section == "transient" {
+                &mut state.transient
+            } else {
+                &mut state.settings
+            };
             for (key, value) in flat {
                 if value.is_null() {
-                    let known: Vec<String> = state
-                        .settings
+                    let known: Vec<String> = settings
                         .keys()
                         .filter(|known| crate::mapping::pattern::matches(&key, known))
                         .cloned()
                         .collect();
                     known.iter().for_each(|known| {
-                        state.settings.shift_remove(known);
+                        settings.shift_remove(known);
                     });
                 } else {
-                    state.settings.insert(key, value);
+                    settings.insert(key, value);
                 }
             }
-            answer[section] = nest(&set);
+            answer[section] = if flat_settings { set.into() } else { nest(&set) };
         }
         Ok(())
     })?;
@@ -313,6 +325,17 @@ pub fn explain_allocation(_call: &Call) -> ApiResult<Reply> {
     ))
 }
 
+/// How many nodes have each role.
+fn count_of_nodes(presented: Presented) -> Value {
+    let mut count = json!({"total": 1, "coordinating_only": 0, "data": 1, "ingest": 1, "master": 1, "remote_cluster_client": 0});
+    if presented == Presented::OpenSearch3 {
+        count["cluster_manager"] = 1.into();
+        count["search"] = 0.into();
+        count["warm"] = 0.into();
+    }
+    count
+}
+
 /// `_cluster/stats`.
 pub fn stats(call: &Call) -> ApiResult<Reply> {
     let all = call.store().list_all();
@@ -349,7 +372,7 @@ pub fn stats(call: &Call) -> ApiResult<Reply> {
             "versions": [],
         },
         "nodes": {
-            "count": {"total": 1, "coordinating_only": 0, "data": 1, "ingest": 1, "master": 1, "remote_cluster_client": 0},
+            "count": count_of_nodes(call.app.presented),
             "versions": [call.app.presented.number()],
             "os": {
                 "available_processors": figures.processors,

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::call::Call;
 use super::reply::Reply;
 use crate::date;
+use crate::engine::name;
 use crate::engine::settings::duration;
 use crate::error::{ApiError, ApiResult};
 use crate::mapping::pattern;
@@ -134,6 +135,11 @@ pub fn rollover(call: &Call) -> ApiResult<Reply> {
         call.body.clone()
     };
     let next = call.store().next_index(target, asked)?;
+    // Whether it is due or not, so that nobody finds out only when it is.
+    if !call.store().state().data_streams.contains_key(target) {
+        name::check(&next.new)?;
+        call.store().check_free(&next.new)?;
+    }
     let mut met = Map::new();
     let conditions = body
         .get("conditions")
@@ -153,12 +159,6 @@ pub fn rollover(call: &Call) -> ApiResult<Reply> {
             .filter_map(|key| Some(((*key).to_owned(), body.get(*key)?.clone())))
             .collect();
         names = call.store().rollover(target, asked, &creation.into())?;
-    } else if dry_run && call.store().entry(&names.new).is_some() {
-        return Err(ApiError::new(
-            400,
-            "resource_already_exists_exception",
-            format!("index [{}] already exists", names.new),
-        ));
     }
     let done = due && !dry_run;
     Ok(Reply::json(&json!({
@@ -186,6 +186,8 @@ fn holds(call: &Call, index: &str, name: &str, limit: &Value) -> ApiResult<bool>
             u128::try_from(age).unwrap_or_default() >= limit.as_millis()
         }
         "max_docs" | "max_primary_shard_docs" => entry.doc_count() >= text.parse().map_err(|_| bad())?,
+        // What an index takes before it has documents is not what is meant.
+        "max_size" | "max_primary_shard_size" if entry.doc_count() == 0 => false,
         "max_size" | "max_primary_shard_size" => entry.size_bytes() >= bytes(&text).ok_or_else(bad)?,
         other => return Err(ApiError::parsing(format!("[conditions] unknown field [{other}]"))),
     })

@@ -1,4 +1,4 @@
-//! Single documents: `_doc`, `_create`, `_source`, `_update`, `_mget`.
+//! Writes of single documents: `_doc`, `_create`, `_update`. How they are read is in [`super::lookup`].
 
 use std::sync::Arc;
 
@@ -6,25 +6,26 @@ use axum::body::Body;
 use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
 use bytes::Bytes;
-use serde_json::value::RawValue;
-use serde_json::{Map, Value, json};
 
 use super::app::App;
 use super::body;
-use super::hidden;
-use super::params::{Params, number};
+use super::lookup::{after_update, source_filter};
+use super::params::{Params, Refresh, flag, given_version, number};
 use super::reply::Reply;
 use crate::engine::entry::Entry;
-use crate::engine::existing::Found;
 use crate::engine::index::Index;
 use crate::engine::op::{Done, Outcome};
+use crate::engine::store::Store;
 use crate::engine::update::Update;
 use crate::engine::wal::Position;
 use crate::engine::write::Request;
 use crate::error::{ApiError, ApiResult};
 use crate::ingest::{self, OfIndex, Ready};
-use crate::present::{Presented, write};
+use crate::present::write;
 use crate::search::source::SourceFilter;
+
+/// The parameters by which an update is asked to show the document.
+pub(super) const SOURCE_PARAMS: [&str; 3] = ["_source", "_source_includes", "_source_excludes"];
 
 /// `POST {index}/_doc`.
 pub async fn post(
@@ -34,7 +35,8 @@ pub async fn post(
     headers: HeaderMap,
     body: Body,
 ) -> ApiResult<Reply> {
-    write_one(app, index, None, params, headers, body, false).await
+    let create = params.get("op_type").is_some_and(|op| op == "create");
+    write_one(app, index, None, params, headers, body, create).await
 }
 
 /// `PUT {index}/_doc/{id}`.
@@ -60,8 +62,14 @@ pub async fn create(
     write_one(app, index, Some(id), params, headers, body, true).await
 }
 
-fn refresh(params: &Params) -> bool {
-    params.get("refresh").is_some_and(|value| value != "false")
+/// Refuses a write to what is no alias, where the client asks for that.
+fn check_alias(store: &Store, params: &Params, name: &str) -> ApiResult<()> {
+    if !flag(params, "require_alias") || store.state().aliases.contains(name) {
+        return Ok(());
+    }
+    Err(ApiError::index_not_found(name).because(format!(
+        "no such index [{name}] and [require_alias] request flag is [true] and [{name}] is not an alias"
+    )))
 }
 
 async fn write_one(
@@ -77,10 +85,22 @@ async fn write_one(
     let limit = app.store.limits.max_content_length;
     let packed = body::is_gzip(&headers)?;
     let bytes = body::read(&headers, body, limit).await?;
-    let if_seq_no = number(&params, "if_seq_no")?;
-    let refresh = refresh(&params);
+    let condition = Request {
+        if_seq_no: number(&params, "if_seq_no")?,
+        if_primary_term: number(&params, "if_primary_term")?,
+        version: given_version(&params)?,
+        create,
+        ..Request::default()
+    };
+    if create && condition.version.is_some() {
+        return Err(ApiError::validation(
+            "create operations only support internal versioning. use index instead",
+        ));
+    }
+    let refresh = Refresh::of(&params)?;
     let (name, outcome) = app
         .blocking(move |store| {
+            check_alias(store, &params, &index)?;
             let source: Bytes = if packed {
                 body::gunzip(&bytes, limit)?
             } else {
@@ -105,8 +125,7 @@ async fn write_one(
             let request = Request {
                 id,
                 source: Some(source),
-                create,
-                if_seq_no,
+                ..condition
             };
             let outcome = finish(&index, index.apply(index.prepare(&[request])), refresh)?;
             Ok((index.name.clone(), outcome))
@@ -114,7 +133,7 @@ async fn write_one(
         .await?;
     Ok(Reply::raw(
         outcome.done.status(),
-        write::outcome(app.presented, &name, &outcome, refresh),
+        write::outcome(app.presented, &name, &outcome, refresh.is_forced()),
     ))
 }
 
@@ -122,7 +141,7 @@ async fn write_one(
 fn finish(
     index: &Index,
     applied: ApiResult<(Vec<ApiResult<Outcome>>, Position)>,
-    refresh: bool,
+    refresh: Refresh,
 ) -> ApiResult<Outcome> {
     let (outcomes, position) = applied?;
     let outcome = outcomes
@@ -132,7 +151,7 @@ fn finish(
     if position != Position::default() {
         index.sync(position)?;
     }
-    if refresh {
+    if refresh != Refresh::No {
         index.refresh()?;
     }
     Ok(outcome)
@@ -144,26 +163,26 @@ pub async fn delete(
     Path((index, id)): Path<(String, String)>,
     Query(params): Query<Params>,
 ) -> ApiResult<Reply> {
-    let if_seq_no = number(&params, "if_seq_no")?;
-    let refresh = refresh(&params);
+    let request = Request {
+        id: Some(id),
+        if_seq_no: number(&params, "if_seq_no")?,
+        if_primary_term: number(&params, "if_primary_term")?,
+        version: given_version(&params)?,
+        ..Request::default()
+    };
+    let refresh = Refresh::of(&params)?;
     let (name, outcome) = app
         .blocking(move |store| {
             let index = store
                 .get(&index)
                 .ok_or_else(|| ApiError::index_not_found(&index))?;
-            let request = Request {
-                id: Some(id),
-                source: None,
-                create: false,
-                if_seq_no,
-            };
             let outcome = finish(&index, index.apply(index.prepare(&[request])), refresh)?;
             Ok((index.name.clone(), outcome))
         })
         .await?;
     Ok(Reply::raw(
         outcome.done.status(),
-        write::outcome(app.presented, &name, &outcome, refresh),
+        write::outcome(app.presented, &name, &outcome, refresh.is_forced()),
     ))
 }
 
@@ -179,193 +198,32 @@ pub async fn update(
     let body = body::read_json(&headers, body, app.store.limits.max_content_length).await?;
     let update = Update {
         if_seq_no: number(&params, "if_seq_no")?,
+        if_primary_term: number(&params, "if_primary_term")?,
         retries: number(&params, "retry_on_conflict")?.unwrap_or(0),
         ..Update::parse(&body)?
     };
-    let refresh = refresh(&params);
-    let (name, outcome) = app
-        .blocking(move |store| {
-            let index = store.get_or_create(&index)?;
-            let (outcome, position) = index.update(&id, &update)?;
-            let outcome = finish(&index, Ok((vec![Ok(outcome)], position)), refresh)?;
-            Ok((index.name.clone(), outcome))
-        })
-        .await?;
-    let status = if outcome.done == Done::Created { 201 } else { 200 };
-    Ok(Reply::raw(
-        status,
-        write::outcome(app.presented, &name, &outcome, refresh),
-    ))
-}
-
-/// `GET {index}/_doc/{id}`.
-pub async fn get(
-    State(app): State<Arc<App>>,
-    Path((index, id)): Path<(String, String)>,
-    Query(params): Query<Params>,
-) -> ApiResult<Reply> {
-    let filter = source_filter(&params);
-    let presented = app.presented;
-    let (found, shown) = app
-        .blocking(move |store| {
-            let index = store
-                .get(&index)
-                .ok_or_else(|| ApiError::index_not_found(&index))?;
-            let found = index.get(&id)?;
-            Ok((
-                found.is_some(),
-                shown(presented, &index.name, &id, found.as_ref(), &filter)?,
-            ))
-        })
-        .await?;
-    Ok(Reply::raw(if found { 200 } else { 404 }, shown))
-}
-
-/// `GET {index}/_source/{id}`.
-pub async fn source(
-    State(app): State<Arc<App>>,
-    Path((index, id)): Path<(String, String)>,
-    Query(params): Query<Params>,
-) -> ApiResult<Reply> {
-    let filter = source_filter(&params);
-    app.blocking(move |store| {
-        let index = store
-            .get(&index)
-            .ok_or_else(|| ApiError::index_not_found(&index))?;
-        let found = index.get(&id)?.ok_or_else(|| {
-            ApiError::new(
-                404,
-                "resource_not_found_exception",
-                format!("Document not found [{}]/[_doc]/[{id}]", index.name),
-            )
-        })?;
-        if filter == SourceFilter::All {
-            return Ok(Reply::raw(
-                200,
-                String::from_utf8_lossy(&found.source).into_owned(),
-            ));
-        }
-        let source: Value = serde_json::from_slice(&found.source)
-            .map_err(|error| ApiError::internal(format!("stored document [{id}] cannot be read: {error}")))?;
-        Ok(Reply::json(&filter.apply(&source)))
-    })
-    .await
-}
-
-/// `_mget`, with or without an index.
-pub async fn multi_get(
-    State(app): State<Arc<App>>,
-    path: Option<Path<String>>,
-    Query(params): Query<Params>,
-    headers: HeaderMap,
-    body: Body,
-) -> ApiResult<Reply> {
-    let body = body::read_json(&headers, body, app.store.limits.max_content_length).await?;
-    let default_filter = source_filter(&params);
-    let default_index = path.map(|Path(index)| index);
+    let refresh = Refresh::of(&params)?;
     let presented = app.presented;
     app.blocking(move |store| {
-        let mut asked: Vec<(Option<String>, String, Option<String>, SourceFilter)> = Vec::new();
-        let text = crate::query::dsl::text;
-        for doc in crate::query::dsl::list(body.get("docs")) {
-            let id = doc
-                .get("_id")
-                .map(text)
-                .ok_or_else(|| ApiError::validation("id is missing"))?;
-            let filter = match doc.get("_source").or_else(|| doc.get("stored_fields")) {
-                Some(filter) => SourceFilter::parse(filter)?,
-                None => default_filter.clone(),
-            };
-            let index = doc.get("_index").map(text).or_else(|| default_index.clone());
-            asked.push((index, id, doc.get("_type").map(text), filter));
-        }
-        for id in crate::query::dsl::list(body.get("ids")) {
-            asked.push((default_index.clone(), text(id), None, default_filter.clone()));
-        }
-        if asked.is_empty() {
-            return Err(ApiError::validation("no documents to get"));
-        }
-        let mut docs = Vec::with_capacity(asked.len());
-        for (index, id, doc_type, filter) in asked {
-            let index = index.ok_or_else(|| ApiError::validation("index is missing"))?;
-            if let Some(index) = hidden::target(store, &index) {
-                let doc_type = doc_type.as_deref();
-                docs.push(
-                    hidden::shown(presented, &index, doc_type, &id, &filter)
-                        .1
-                        .to_string(),
-                );
-                continue;
+        check_alias(store, &params, &index)?;
+        let index = store.get_or_create(&index)?;
+        let updated = index.update(&id, &update)?;
+        let outcome = finish(&index, Ok((vec![Ok(updated.outcome)], updated.position)), refresh)?;
+        let mut text = write::outcome(presented, &index.name, &outcome, refresh.is_forced());
+        let filter = match &update.source {
+            Some(filter) => Some(filter.clone()),
+            None if SOURCE_PARAMS.iter().any(|name| params.contains_key(*name)) => {
+                Some(source_filter(&params))
             }
-            docs.push(match store.get(&index) {
-                Some(index) => shown(presented, &index.name, &id, index.get(&id)?.as_ref(), &filter)?,
-                None => {
-                    let error = crate::present::error::body(&ApiError::index_not_found(&index));
-                    json!({"_index": index, "_id": id, "error": error["error"]}).to_string()
-                }
-            });
+            None => None,
+        };
+        if let Some(filter) = filter.filter(|filter| *filter != SourceFilter::Nothing) {
+            text.pop();
+            let shown = after_update(outcome.seq_no, &updated.source, &filter)?;
+            text = format!("{text},\"get\":{shown}}}");
         }
-        Ok(Reply::raw(200, format!("{{\"docs\":[{}]}}", docs.join(","))))
+        let status = if outcome.done == Done::Created { 201 } else { 200 };
+        Ok(Reply::raw(status, text))
     })
     .await
-}
-
-/// The `_source` parameters of a URL.
-pub fn source_filter(params: &Params) -> SourceFilter {
-    let list = |names: [&str; 2]| -> Vec<String> {
-        let text = names.iter().find_map(|name| params.get(*name));
-        text.map(|text| text.split(',').map(ToOwned::to_owned).collect())
-            .unwrap_or_default()
-    };
-    match params.get("_source").map(String::as_str) {
-        Some("false") => return SourceFilter::Nothing,
-        Some("true" | "") | None => {}
-        Some(fields) => {
-            return SourceFilter::new(fields.split(',').map(ToOwned::to_owned).collect(), Vec::new());
-        }
-    }
-    SourceFilter::new(
-        list(["_source_includes", "_source_include"]),
-        list(["_source_excludes", "_source_exclude"]),
-    )
-}
-
-/// A document as `GET _doc` shows it, as JSON text.
-fn shown(
-    presented: Presented,
-    index: &str,
-    id: &str,
-    found: Option<&Found>,
-    filter: &SourceFilter,
-) -> ApiResult<String> {
-    let mut out = Map::new();
-    out.insert("_index".into(), index.into());
-    if let Some(doc_type) = presented.doc_type() {
-        out.insert("_type".into(), doc_type.into());
-    }
-    out.insert("_id".into(), id.into());
-    let Some(found) = found else {
-        out.insert("found".into(), false.into());
-        return Ok(Value::from(out).to_string());
-    };
-    out.insert("_version".into(), found.version.into());
-    out.insert("_seq_no".into(), found.seq_no.into());
-    out.insert("_primary_term".into(), 1.into());
-    out.insert("found".into(), true.into());
-    let unreadable = |error: serde_json::Error| {
-        ApiError::internal(format!("stored document [{id}] cannot be read: {error}"))
-    };
-    let source = match filter {
-        SourceFilter::Nothing => return Ok(Value::from(out).to_string()),
-        SourceFilter::All => {
-            let raw: &RawValue = serde_json::from_slice(&found.source).map_err(unreadable)?;
-            raw.get().to_owned()
-        }
-        filter => filter
-            .apply(&serde_json::from_slice(&found.source).map_err(unreadable)?)
-            .to_string(),
-    };
-    let mut text = Value::from(out).to_string();
-    text.pop();
-    Ok(format!("{text},\"_source\":{source}}}"))
 }

@@ -8,7 +8,7 @@ use axum::http::HeaderMap;
 use serde_json::{Map, Value, json};
 
 use super::app::App;
-use super::document::source_filter;
+use super::lookup::source_filter;
 use super::params::{Params, flag, index_options};
 use super::reply::Reply;
 use super::search::{lone_query, read_body, seen};

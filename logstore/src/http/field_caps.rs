@@ -1,6 +1,6 @@
 //! `_field_caps`: which fields the indices have, of what types, and what they can be used for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -32,6 +32,8 @@ struct Caps {
     indices: Vec<String>,
     not_searchable: Vec<String>,
     not_aggregatable: Vec<String>,
+    /// What mappings say of the field in `meta`.
+    meta: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// Which fields are left out.
@@ -122,31 +124,40 @@ pub async fn field_caps(
             indices = kept;
         }
         let mut fields: BTreeMap<String, BTreeMap<String, Caps>> = BTreeMap::new();
-        let mut add =
-            |name: &str, type_name: &str, searchable: bool, aggregatable: bool, metadata, index: &str| {
-                if !filters.takes(type_name) {
-                    return;
+        let mut add = |name: &str,
+                       type_name: &str,
+                       searchable: bool,
+                       aggregatable: bool,
+                       metadata,
+                       index: &str,
+                       meta: Option<&Value>| {
+            if !filters.takes(type_name) {
+                return;
+            }
+            let caps = fields
+                .entry(name.to_owned())
+                .or_default()
+                .entry(type_name.to_owned())
+                .or_insert_with(|| Caps {
+                    metadata,
+                    indices: Vec::new(),
+                    not_searchable: Vec::new(),
+                    not_aggregatable: Vec::new(),
+                    meta: BTreeMap::new(),
+                });
+            for (key, value) in meta.and_then(Value::as_object).into_iter().flatten() {
+                caps.meta.entry(key.clone()).or_default().insert(dsl::text(value));
+            }
+            if caps.indices.last().is_none_or(|last| last != index) {
+                caps.indices.push(index.to_owned());
+                if !searchable {
+                    caps.not_searchable.push(index.to_owned());
                 }
-                let caps = fields
-                    .entry(name.to_owned())
-                    .or_default()
-                    .entry(type_name.to_owned())
-                    .or_insert_with(|| Caps {
-                        metadata,
-                        indices: Vec::new(),
-                        not_searchable: Vec::new(),
-                        not_aggregatable: Vec::new(),
-                    });
-                if caps.indices.last().is_none_or(|last| last != index) {
-                    caps.indices.push(index.to_owned());
-                    if !searchable {
-                        caps.not_searchable.push(index.to_owned());
-                    }
-                    if !aggregatable {
-                        caps.not_aggregatable.push(index.to_owned());
-                    }
+                if !aggregatable {
+                    caps.not_aggregatable.push(index.to_owned());
                 }
-            };
+            }
+        };
         for index in &indices {
             let mapping = index.mapping();
             for pattern in &patterns {
@@ -162,22 +173,32 @@ pub async fn field_caps(
                     add(
                         &field.path,
                         family,
-                        !field.unindexed,
-                        field.column().is_some(),
+                        !field.unindexed && !field.says_no("index"),
+                        field.column().is_some() && !field.says_no("doc_values"),
                         false,
                         &index.name,
+                        field.params.get("meta"),
                     );
                 }
-                for object in mapping
+                for (path, object) in mapping
                     .objects
-                    .keys()
-                    .filter(|path| crate::mapping::pattern::matches(pattern, path))
+                    .iter()
+                    .filter(|(path, _)| crate::mapping::pattern::matches(pattern, path))
                 {
-                    add(object, "object", false, false, false, &index.name);
+                    let kind = if object.nested { "nested" } else { "object" };
+                    add(path, kind, false, false, false, &index.name, None);
                 }
                 for (name, type_name, searchable, aggregatable) in META {
                     if !filters.metadata && crate::mapping::pattern::matches(pattern, name) {
-                        add(name, type_name, *searchable, *aggregatable, true, &index.name);
+                        add(
+                            name,
+                            type_name,
+                            *searchable,
+                            *aggregatable,
+                            true,
+                            &index.name,
+                            None,
+                        );
                     }
                 }
             }
@@ -219,6 +240,9 @@ fn show(types: BTreeMap<String, Caps>) -> Value {
                     shown[key] = json!(some);
                 }
             }
+            if !caps.meta.is_empty() {
+                shown["meta"] = json!(caps.meta);
+            }
             (type_name, shown)
         })
         .collect::<Map<_, _>>()
@@ -243,6 +267,7 @@ fn add_unmapped(types: &mut BTreeMap<String, Caps>, all: &[&str]) {
                 metadata: false,
                 not_searchable: without.clone(),
                 not_aggregatable: without.clone(),
+                meta: BTreeMap::new(),
                 indices: without,
             },
         );

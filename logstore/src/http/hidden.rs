@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::app::App;
 use super::call::Call;
-use super::document::source_filter;
+use super::lookup::source_filter;
 use super::params::{Params, index_options, number};
 use super::reply::Reply;
 use crate::engine::entry::Entry;

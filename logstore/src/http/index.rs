@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::call::Call;
 use super::params::options_over;
 use super::reply::Reply;
+use super::stats::declared;
 use crate::engine::entry::Entry;
 use crate::engine::name;
 use crate::engine::resolve::Options;
@@ -12,7 +13,6 @@ use crate::engine::settings::nest;
 use crate::error::{ApiError, ApiResult};
 use crate::mapping::pattern;
 use crate::present::legacy;
-use crate::present::search::shards;
 use crate::security::{Privilege, scope};
 
 /// For what changes indices: a name that matches nothing is an error.
@@ -55,6 +55,36 @@ pub fn create(call: &Call) -> ApiResult<Reply> {
     ))
 }
 
+/// Settings that an index has although nobody put them, as `include_defaults` shows them.
+fn defaults(call: &Call, entry: &Entry) -> Value {
+    let limits = &call.store().limits;
+    let had = entry.settings_json();
+    let defaults: Map<String, Value> = [
+        (
+            "index.refresh_interval",
+            format!("{}s", limits.refresh_interval.as_secs_f64()),
+        ),
+        ("index.max_result_window", limits.max_result_window.to_string()),
+        ("index.max_terms_count", limits.max_terms.to_string()),
+        ("index.max_regex_length", limits.max_regex_length.to_string()),
+        (
+            "index.max_docvalue_fields_search",
+            limits.max_docvalue_fields.to_string(),
+        ),
+        ("index.mapping.total_fields.limit", limits.max_fields.to_string()),
+        ("index.translog.durability", "REQUEST".to_owned()),
+    ]
+    .into_iter()
+    .filter(|(key, _)| !had.contains_key(*key))
+    .map(|(key, value)| (key.to_owned(), value.into()))
+    .collect();
+    if call.flag("flat_settings") {
+        defaults.into()
+    } else {
+        nest(&defaults)
+    }
+}
+
 fn settings(entry: &Entry, only: &str, flat: bool) -> Value {
     let mut all = entry.settings_json();
     if !matches!(only, "" | "_all" | "*") {
@@ -91,7 +121,18 @@ pub fn get(call: &Call) -> ApiResult<Reply> {
             shown["data_stream"] = stream.as_str().into();
         }
         if call.flag("include_defaults") {
-            shown["defaults"] = json!({});
+            shown["defaults"] = defaults(call, entry);
+        }
+        if call.flag("human") {
+            let created = crate::date::format::iso(entry.created());
+            let number = call.app.presented.number();
+            if flat {
+                shown["settings"]["index.creation_date_string"] = created.into();
+                shown["settings"]["index.version.created_string"] = number.into();
+            } else {
+                shown["settings"]["index"]["creation_date_string"] = created.into();
+                shown["settings"]["index"]["version"]["created_string"] = number.into();
+            }
         }
         Some(shown)
     })
@@ -134,6 +175,18 @@ pub fn delete(call: &Call) -> ApiResult<Reply> {
         },
         &call.params,
     );
+    if !options.allow_no_indices
+        && let Some(part) = parts.iter().find(|part| {
+            part.contains('*')
+                && !call
+                    .store()
+                    .list_all()
+                    .iter()
+                    .any(|entry| pattern::matches(part, entry.name()))
+        })
+    {
+        return Err(ApiError::index_not_found(part));
+    }
     let entries = call.store().resolve_all(expression, options)?;
     let by_own_name = |entry: &&Entry| {
         parts.iter().any(|part| {
@@ -172,6 +225,16 @@ pub fn mapping(call: &Call) -> ApiResult<Reply> {
 /// `PUT {index}/_mapping`, with a document type at the end in Elasticsearch 5.
 pub fn put_mapping(call: &Call) -> ApiResult<Reply> {
     let body = legacy::mappings(call.required_body()?);
+    if body.get("_doc").is_some_and(Value::is_object)
+        && !call.typed()
+        && body.as_object().is_some_and(|b| b.len() == 1)
+    {
+        return Err(ApiError::argument(if call.app.presented.doc_type().is_some() {
+            "Types cannot be provided in put mapping requests, unless the include_type_name parameter is set to true."
+        } else {
+            "Types cannot be provided in put mapping requests"
+        }));
+    }
     let doc_type = Some(call.name("type"))
         .filter(|name| !name.is_empty())
         .or(call.doc_type.as_deref());
@@ -227,13 +290,13 @@ pub fn get_settings(call: &Call) -> ApiResult<Reply> {
         }
         let mut shown = json!({ "settings": shown });
         if call.flag("include_defaults") {
-            shown["defaults"] = json!({});
+            shown["defaults"] = defaults(call, entry);
         }
         Some(shown)
     })
 }
 
-/// `_refresh`, and `_flush`, which is the same here: a commit. Hidden indices are always fresh.
+/// `_refresh`: a commit. Hidden indices are always fresh.
 pub fn refresh(call: &Call) -> ApiResult<Reply> {
     let entries = call.entries()?;
     for entry in &entries {
@@ -241,12 +304,32 @@ pub fn refresh(call: &Call) -> ApiResult<Reply> {
             index.refresh()?;
         }
     }
-    Ok(Reply::json(&json!({"_shards": shards(entries.len())})))
+    Ok(Reply::json(&json!({"_shards": declared(&entries)})))
+}
+
+/// `_flush`: a commit, whether something waits for it or not.
+pub fn flush(call: &Call) -> ApiResult<Reply> {
+    if call.flag("force")
+        && call
+            .params
+            .get("wait_if_ongoing")
+            .is_some_and(|wait| wait == "false")
+    {
+        return Err(ApiError::validation(
+            "wait_if_ongoing must be true for a force flush",
+        ));
+    }
+    for entry in call.entries()? {
+        if let Entry::Log(index) = entry {
+            index.activity.flushes.add(1);
+        }
+    }
+    refresh(call)
 }
 
 /// `_cache/clear`, `_flush/synced`: nothing to do here but to say so of each index.
 pub fn nothing_to_do(call: &Call) -> ApiResult<Reply> {
-    Ok(Reply::json(&json!({"_shards": shards(call.entries()?.len())})))
+    Ok(Reply::json(&json!({"_shards": declared(&call.entries()?)})))
 }
 
 /// `_forcemerge`: merges each index's segments, in the background of the index writer, and commits.
@@ -260,7 +343,11 @@ pub fn force_merge(call: &Call) -> ApiResult<Reply> {
             }
         }
     }
-    Ok(Reply::json(&json!({"_shards": shards(entries.len())})))
+    let mut shards = declared(&entries);
+    if call.flag("primary_only") {
+        shards["total"] = shards["successful"].clone();
+    }
+    Ok(Reply::json(&json!({ "_shards": shards })))
 }
 
 /// `_close` and `_open`.

@@ -23,6 +23,7 @@ pub mod front;
 pub mod hidden;
 pub mod index;
 pub mod license;
+pub mod lookup;
 pub mod msearch;
 pub mod nodes;
 pub mod params;

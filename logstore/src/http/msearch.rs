@@ -55,6 +55,17 @@ pub async fn multi_search(
         };
         let default_index = path.as_ref().map_or("", |Path(index)| index.as_str());
         let searches = pairs(&bytes)?;
+        // What cannot be answered at all fails the whole request before any search is run.
+        if envelope.totals_as_int {
+            for (_, body) in &searches {
+                if body
+                    .get("track_total_hits")
+                    .is_some_and(|track| track.as_i64() != Some(-1))
+                {
+                    search::parse(body, &shared)?;
+                }
+            }
+        }
         let mut responses = Vec::with_capacity(searches.len());
         for (header, body) in &searches {
             let one = || -> ApiResult<String> {

@@ -6,6 +6,7 @@ use super::call::Call;
 use super::reply::Reply;
 use crate::engine::entry::Entry;
 use crate::error::ApiResult;
+use crate::present::Presented;
 use crate::present::root::CLUSTER_NAME;
 
 /// The node's id in answers.
@@ -104,7 +105,7 @@ pub fn info(call: &Call) -> ApiResult<Reply> {
         "build_flavor": "default",
         "build_type": "tar",
         "build_hash": env!("CARGO_PKG_VERSION"),
-        "roles": ["data", "ingest", "master"],
+        "roles": roles(call.app.presented),
         "attributes": {},
     });
     let parts = [
@@ -176,13 +177,13 @@ fn stats(call: &Call, metrics: &str) -> Value {
         "transport_address": call.app.address,
         "host": call.app.ip(),
         "ip": call.app.address,
-        "roles": ["data", "ingest", "master"],
+        "roles": roles(call.app.presented),
         "attributes": {},
     });
     let percent = call.app.processor_percent();
     if asked("indices") {
         let entries = call.store().list_all();
-        node["indices"] = super::stats::sections(&entries.iter().collect::<Vec<&Entry>>(), &|_| true);
+        node["indices"] = super::stats::sections(&entries.iter().collect::<Vec<&Entry>>(), &|_| true, &[]);
     }
     let load = json!({"1m": figures.load[0], "5m": figures.load[1], "15m": figures.load[2]});
     let parts = [
@@ -229,4 +230,13 @@ fn stats(call: &Call, metrics: &str) -> Value {
         }
     }
     node
+}
+
+/// The roles of the node, in the words of the presented version.
+fn roles(presented: Presented) -> [&'static str; 3] {
+    if presented == Presented::OpenSearch3 {
+        ["cluster_manager", "data", "ingest"]
+    } else {
+        ["data", "ingest", "master"]
+    }
 }

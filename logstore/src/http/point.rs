@@ -98,7 +98,7 @@ pub async fn close_all_opensearch(State(app): State<Arc<App>>) -> ApiResult<Repl
     let ids = app.held.points();
     let closed: Vec<Value> = ids
         .iter()
-        .map(|id| json!({"successful": app.held.close(id, false), "pit_id": id}))
+        .map(|(id, ..)| json!({"successful": app.held.close(id, false), "pit_id": id}))
         .collect();
     Ok(Reply::json(&json!({ "pits": closed })))
 }
@@ -109,7 +109,7 @@ pub async fn list_opensearch(State(app): State<Arc<App>>) -> ApiResult<Reply> {
         .held
         .points()
         .iter()
-        .map(|id| json!({ "pit_id": id }))
+        .map(|(id, opened, kept)| json!({"pit_id": id, "creation_time": opened, "keep_alive": kept}))
         .collect();
     Ok(Reply::json(&json!({ "pits": open })))
 }

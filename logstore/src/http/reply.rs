@@ -198,8 +198,15 @@ fn keep(value: &Value, paths: &[&[&str]]) -> Option<Value> {
 }
 
 fn drop_path(value: &mut Value, path: &[&str]) {
-    match (value, path) {
+    match (&mut *value, path) {
         (Value::Array(items), path) => items.iter_mut().for_each(|item| drop_path(item, path)),
+        (Value::Object(map), ["**", rest @ ..]) if !rest.is_empty() => {
+            // What may be any number of steps is none, or one and then again any number.
+            for child in map.values_mut() {
+                drop_path(child, path);
+            }
+            drop_path(value, rest);
+        }
         (Value::Object(map), [last]) => map.retain(|key, _| !pattern::matches(last, key)),
         (Value::Object(map), [step, rest @ ..]) => {
             for (key, child) in map.iter_mut() {

@@ -10,8 +10,8 @@ use super::app::App;
 use super::call::{Call, Work};
 use super::{
     admin, alias, analyze, bulk, by_query, cat, cluster, data_stream, document, explain, field_caps,
-    field_stats, front, index, license, msearch, nodes, pipeline, point, scroll, search, search_shards,
-    security, snapshot, stats, tasks, template, terms_enum,
+    field_stats, front, index, license, lookup, msearch, nodes, pipeline, point, scroll, search,
+    search_shards, security, snapshot, stats, tasks, template, terms_enum,
 };
 
 type Routes = Router<Arc<App>>;
@@ -82,6 +82,7 @@ fn snapshots(routes: Routes) -> Routes {
         .route("/_snapshot", got(snapshot::get_repository))
         .route("/_snapshot/{repository}", repository)
         .route("/_snapshot/{repository}/_verify", posted(snapshot::verify))
+        .route("/_snapshot/{repository}/_cleanup", posted(snapshot::clean_up))
         .route("/_snapshot/{repository}/{snapshot}", one)
         .route(
             "/_snapshot/{repository}/{snapshot}/_status",
@@ -95,7 +96,7 @@ fn snapshots(routes: Routes) -> Routes {
 
 fn documents(routes: Routes) -> Routes {
     let bulks = post(bulk::bulk).put(bulk::bulk);
-    let getting = || get(document::multi_get).post(document::multi_get);
+    let getting = || get(lookup::multi_get).post(lookup::multi_get);
     routes
         .route("/_bulk", bulks)
         .route("/{index}/_bulk", post(bulk::bulk_into).put(bulk::bulk_into))
@@ -104,7 +105,7 @@ fn documents(routes: Routes) -> Routes {
             "/{index}/_doc/{id}",
             put(document::put)
                 .post(document::put)
-                .get(document::get)
+                .get(lookup::get)
                 .delete(document::delete),
         )
         .route(
@@ -112,7 +113,7 @@ fn documents(routes: Routes) -> Routes {
             put(document::create).post(document::create),
         )
         .route("/{index}/_update/{id}", post(document::update))
-        .route("/{index}/_source/{id}", get(document::source))
+        .route("/{index}/_source/{id}", get(lookup::source))
         .route("/_mget", getting())
         .route("/{index}/_mget", getting())
         .route("/{index}/_delete_by_query", posted(by_query::delete))
@@ -217,8 +218,8 @@ fn indices(routes: Routes) -> Routes {
     let routes = with_index(routes, "/_settings", &settings);
     let routes = with_index(routes, "/_settings/{name}", &got(index::get_settings));
     let routes = with_index(routes, "/_refresh", &asked(index::refresh));
-    let routes = with_index(routes, "/_flush", &asked(index::refresh));
-    let routes = with_index(routes, "/_flush/synced", &asked(index::refresh));
+    let routes = with_index(routes, "/_flush", &asked(index::flush));
+    let routes = with_index(routes, "/_flush/synced", &asked(index::flush));
     let routes = with_index(routes, "/_cache/clear", &asked(index::nothing_to_do));
     let routes = with_index(routes, "/_forcemerge", &posted(index::force_merge));
     let routes = with_index(routes, "/_stats", &got(stats::stats));

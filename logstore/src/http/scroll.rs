@@ -54,6 +54,9 @@ pub fn start(
     }
     request.tiebreak = true;
     request.track = Track::Exact;
+    searching
+        .held
+        .check_keep_alive(keep_alive, store.search_limits().max_keep_alive)?;
     // Opened before the search runs: a place that is not there is no work done.
     let purpose = Purpose::Scroll(Arc::new(request.clone()));
     let id = searching.held.open(views.clone(), purpose, keep_alive)?;
@@ -93,6 +96,10 @@ pub async fn next(
             Some(text) => Some(duration(text).ok_or_else(|| bad_time("scroll", text))?),
             None => search::time(&params, "scroll")?,
         };
+        if let Some(keep_alive) = keep_alive {
+            let longest = store.search_limits().max_keep_alive;
+            searching.held.check_keep_alive(keep_alive, longest)?;
+        }
         let context = searching.held.touch(&id, keep_alive)?;
         let Purpose::Scroll(request) = &context.purpose else {
             return Err(ApiError::argument(format!(
@@ -143,11 +150,9 @@ pub async fn clear(
 
 fn ids(path: Option<&Path<String>>, params: &Params, body: &Value) -> Vec<String> {
     let split = |text: &str| text.split(',').map(ToOwned::to_owned).collect();
-    if let Some(Path(text)) = path {
-        return split(text);
-    }
-    match (body.get("scroll_id"), params.get("scroll_id")) {
-        (None, Some(text)) => split(text),
-        (listed, _) => dsl::list(listed).iter().map(dsl::text).collect(),
+    // The body wins, as in Elasticsearch.
+    match (body.get("scroll_id"), params.get("scroll_id"), path) {
+        (None, Some(text), _) | (None, None, Some(Path(text))) => split(text),
+        (listed, ..) => dsl::list(listed).iter().map(dsl::text).collect(),
     }
 }

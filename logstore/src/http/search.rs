@@ -11,12 +11,13 @@ use tracing::warn;
 
 use super::app::App;
 use super::body;
-use super::document::source_filter;
+use super::lookup::source_filter;
 use super::params::{Params, flag, index_options, number};
 use super::reply::Reply;
 use super::scroll;
+use crate::aggs::request::metric::step_percentiles;
 use crate::engine::block::Doing;
-use crate::engine::resolve::Options;
+use crate::engine::resolve::{Options, closed};
 use crate::engine::settings::duration;
 use crate::engine::store::Store;
 use crate::error::{ApiError, ApiResult};
@@ -62,14 +63,25 @@ impl Searching {
         mut request: SearchRequest,
         mut envelope: Envelope,
     ) -> ApiResult<String> {
-        check::look_up(&mut request.query, store)?;
-        if let Some(filter) = &mut request.post_filter {
-            check::look_up(filter, store)?;
-        }
+        self.ready(store, &mut request, options)?;
         let (seen, point) = self.views(store, expression, options, &mut request)?;
         envelope.pit_id = point;
         let outcome = timed(store, &seen, &request)?;
         present::search::search(self.presented, &request, &outcome, &envelope)
+    }
+
+    /// Looks up what a request takes from elsewhere, and settles what depends on the presented version.
+    pub fn ready(&self, store: &Store, request: &mut SearchRequest, options: Options) -> ApiResult<()> {
+        check::look_up(&mut request.query, store)?;
+        if let Some(filter) = &mut request.post_filter {
+            check::look_up(filter, store)?;
+        }
+        check::look_up_below(&mut request.aggs, store)?;
+        request.indices_boost = boosted(store, std::mem::take(&mut request.indices_boost), options)?;
+        if self.presented == Presented::OpenSearch3 {
+            step_percentiles(&mut request.aggs);
+        }
+        Ok(())
     }
 
     /// What a search looks at: the present, or the point in time that the request names.
@@ -95,11 +107,31 @@ impl Searching {
     }
 }
 
+/// The factors of indices, with aliases replaced by theirs. A name that there is none of is an error.
+fn boosted(store: &Store, asked: Vec<(String, f32)>, options: Options) -> ApiResult<Vec<(String, f32)>> {
+    let state = store.state();
+    let mut boosts = Vec::with_capacity(asked.len());
+    for (name, boost) in asked {
+        if let Some(indices) = state.aliases.indices(&name) {
+            boosts.extend(indices.keys().map(|index| (index.clone(), boost)));
+        } else if name.contains('*') || name == "_all" || store.entry(&name).is_some() {
+            boosts.push((name, boost));
+        } else if !options.ignore_unavailable {
+            return Err(ApiError::index_not_found(&name));
+        }
+    }
+    Ok(boosts)
+}
+
 /// What a request sees of an expression: its indices, none of which may be blocked for reading, with the filters
 /// of the aliases in it put on the query.
 pub fn seen(store: &Store, expression: &str, options: Options, query: &mut Tree) -> ApiResult<Vec<View>> {
     let indices = store.resolve(expression, options)?;
     for index in &indices {
+        // A wildcard that asks for closed indices finds what cannot be searched.
+        if index.is_closed() {
+            return Err(closed(&index.name));
+        }
         index.check_block(Doing::Reading)?;
     }
     if let Some(filter) = store.alias_filter(expression)? {
@@ -111,9 +143,12 @@ pub fn seen(store: &Store, expression: &str, options: Options, query: &mut Tree)
 /// Runs a search, and logs it if it was slow.
 pub fn timed(store: &Store, views: &[View], request: &SearchRequest) -> ApiResult<Outcome> {
     let started = Instant::now();
-    let outcome = execute(views, request, &store.limits);
+    let outcome = execute(views, request, &store.search_limits());
     let elapsed = started.elapsed();
     metrics::histogram!("logstore_search_seconds").record(elapsed.as_secs_f64());
+    for (index, ..) in views {
+        index.activity.searched(elapsed, &request.groups);
+    }
     if elapsed >= store.limits.slow_search {
         let names: Vec<&str> = views.iter().map(|view| view.0.name.as_str()).take(8).collect();
         let query: String = format!("{:?}", request.query).chars().take(LOGGED_BODY).collect();
@@ -148,6 +183,12 @@ pub async fn search(
         };
         let text = match time(&params, "scroll")? {
             Some(keep_alive) => {
+                if flag(&params, "request_cache") && request.size > 0 {
+                    return Err(ApiError::validation(
+                        "[request_cache] cannot be used in a scroll context",
+                    ));
+                }
+                searching.ready(store, &mut request, index_options(&params))?;
                 let views = seen(store, expression, index_options(&params), &mut request.query)?;
                 scroll::start(&searching, store, views, request, envelope, keep_alive)?
             }
@@ -201,11 +242,25 @@ fn from_url(request: &mut SearchRequest, params: &Params) -> ApiResult<()> {
     if let Some(query) = url_query(params)? {
         request.query = query;
     }
-    if let Some(size) = number(params, "size")? {
-        request.size = size;
+    for (name, target) in [("size", &mut request.size), ("from", &mut request.from)] {
+        if let Some(given) = number::<i64>(params, name)? {
+            *target = usize::try_from(given).map_err(|_| {
+                ApiError::argument(format!("[{name}] parameter cannot be negative, found [{given}]"))
+            })?;
+        }
     }
-    if let Some(from) = number(params, "from")? {
-        request.from = from;
+    for (name, least, said) in [
+        ("batched_reduce_size", 2, "batchedReduceSize must be >= 2"),
+        ("pre_filter_shard_size", 1, "preFilterShardSize must be >= 1"),
+    ] {
+        if number::<i64>(params, name)?.is_some_and(|given| given < least) {
+            return Err(ApiError::argument(said));
+        }
+    }
+    if let Some(kind) = params.get("search_type")
+        && !matches!(kind.as_str(), "query_then_fetch" | "dfs_query_then_fetch" | "")
+    {
+        return Err(ApiError::argument(format!("No search type for [{kind}]")));
     }
     if let Some(text) = params.get("sort") {
         let keys: Vec<Value> = text.split(',').map(Value::from).collect();
@@ -216,6 +271,11 @@ fn from_url(request: &mut SearchRequest, params: &Params) -> ApiResult<()> {
         Some("true" | "") => request.track = Track::Exact,
         Some("false") => request.track = Track::Off,
         Some("-1") => request.track = Track::Exact,
+        Some(text) if text.starts_with('-') => {
+            return Err(ApiError::argument(format!(
+                "[track_total_hits] parameter must be positive or equals to -1, got {text}"
+            )));
+        }
         Some(_) => request.track = Track::UpTo(number(params, "track_total_hits")?.unwrap_or(10_000)),
     }
     let names = |name: &str| -> Option<Vec<String>> {
@@ -255,6 +315,7 @@ fn from_url(request: &mut SearchRequest, params: &Params) -> ApiResult<()> {
         ("explain", &mut request.explain),
         ("track_scores", &mut request.track_scores),
         ("typed_keys", &mut request.typed_keys),
+        ("include_named_queries_score", &mut request.named_scores),
     ] {
         if params.contains_key(name) {
             *target = flag(params, name);
@@ -316,7 +377,7 @@ pub async fn count(
     app.blocking(move |store| {
         let mut query = lone_query(&body, &params)?;
         check::look_up(&mut query, store)?;
-        check::check(&query, &store.limits)?;
+        check::check(&query, &store.search_limits())?;
         let expression = path.as_ref().map_or("", |Path(index)| index.as_str());
         let views = seen(store, expression, index_options(&params), &mut query)?;
         let terminate_after = number(&params, "terminate_after")?.filter(|count| *count > 0);

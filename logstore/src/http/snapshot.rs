@@ -82,6 +82,14 @@ pub fn verify(call: &Call) -> ApiResult<Reply> {
     ))
 }
 
+/// `POST _snapshot/{repository}/_cleanup`. Deleting a snapshot takes its files along: nothing is left to clean up.
+pub fn clean_up(call: &Call) -> ApiResult<Reply> {
+    repository(call)?;
+    Ok(Reply::json(
+        &json!({"results": {"deleted_bytes": 0, "deleted_blobs": 0}}),
+    ))
+}
+
 /// The `indices` of a body: a list, or one string with commas; nothing means all.
 fn expression(body: &Value) -> String {
     match body.get("indices") {
@@ -173,7 +181,20 @@ pub fn get(call: &Call) -> ApiResult<Reply> {
         "_current" => Vec::new(),
         wanted => named(&repository, wanted, call.flag("ignore_unavailable"))?,
     };
-    let list: Vec<Value> = found.iter().map(shown).collect();
+    let verbose = call
+        .params
+        .get("verbose")
+        .is_none_or(|verbose| verbose != "false");
+    let list: Vec<Value> = found
+        .iter()
+        .map(|snapshot| {
+            let mut body = shown(snapshot);
+            if let (false, Some(body)) = (verbose, body.as_object_mut()) {
+                body.retain(|key, _| matches!(key.as_str(), "snapshot" | "uuid" | "indices" | "state"));
+            }
+            body
+        })
+        .collect();
     let total = list.len();
     Ok(Reply::json(
         &json!({"snapshots": list, "total": total, "remaining": 0}),
@@ -188,19 +209,39 @@ pub fn status(call: &Call) -> ApiResult<Reply> {
         call.name("snapshot"),
         call.flag("ignore_unavailable"),
     )?;
+    let all = repository.list()?;
     let list: Vec<Value> = found
         .iter()
         .map(|snapshot| {
             let (mut files, mut bytes) = (0, 0);
+            let (mut new_files, mut new_bytes) = (0, 0);
+            // What an earlier snapshot has of the same index was not copied again.
+            let had = |uuid: &str, file: &str| {
+                all.iter()
+                    .filter(|other| other.started < snapshot.started)
+                    .flat_map(|other| other.indices.values())
+                    .any(|held| held.uuid == uuid && held.files.contains_key(file))
+            };
             for held in snapshot.indices.values() {
+                // Mapping and settings are written anew with each snapshot.
+                let described = held.meta.to_string().len() as u64;
+                files += 1;
+                bytes += described;
+                new_files += 1;
+                new_bytes += described;
                 files += held.files.len();
                 bytes += held.files.values().sum::<u64>();
+                for (_, size) in held.files.iter().filter(|(file, _)| !had(&held.uuid, file)) {
+                    new_files += 1;
+                    new_bytes += size;
+                }
             }
             json!({
                 "snapshot": snapshot.name, "repository": repository.name, "uuid": snapshot.uuid, "state": "SUCCESS",
                 "include_global_state": false,
                 "shards_stats": {"initializing": 0, "started": 0, "finalizing": 0, "done": snapshot.indices.len(), "failed": snapshot.failures.len(), "total": snapshot.indices.len() + snapshot.failures.len()},
                 "stats": {
+                    "incremental": {"file_count": new_files, "size_in_bytes": new_bytes},
                     "total": {"file_count": files, "size_in_bytes": bytes},
                     "start_time_in_millis": snapshot.started,
                     "time_in_millis": snapshot.ended - snapshot.started,

@@ -1,15 +1,20 @@
 //! `_stats`, `_segments`, `_recovery`: figures of indices in Elasticsearch's shape. What is
 //! not counted here is zero.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
 use super::call::Call;
+use super::cat::table::{human_bytes, human_time};
 use super::nodes::NODE_ID;
-use super::params::options_over;
+use super::params::{index_options, options_over};
 use super::reply::Reply;
+use crate::engine::activity::{Activity, Counter};
 use crate::engine::entry::Entry;
 use crate::engine::resolve::Options;
-use crate::error::{ApiError, ApiResult};
+use crate::error::{ApiError, ApiResult, nearest};
+use crate::mapping::pattern;
 use crate::present::search::shards;
 
 /// Every section, in Elasticsearch's order.
@@ -32,9 +37,17 @@ const SECTIONS: &[&str] = &[
     "recovery",
 ];
 
-/// Figures of several indices together, of the sections that are asked for.
-pub(super) fn sections(entries: &[&Entry], asked: &dyn Fn(&str) -> bool) -> Value {
+/// Figures of several indices together, of the sections that are asked for. `groups`: patterns of the groups of
+/// searches that are shown, too.
+pub(super) fn sections(entries: &[&Entry], asked: &dyn Fn(&str) -> bool, groups: &[&str]) -> Value {
     let sum = |of: fn(&Entry) -> u64| entries.iter().map(|entry| of(entry)).sum::<u64>();
+    let logs = || {
+        entries.iter().filter_map(|entry| match entry {
+            Entry::Log(index) => Some(index),
+            Entry::Hidden(_) => None,
+        })
+    };
+    let counted = |of: fn(&Activity) -> &Counter| logs().map(|index| of(&index.activity).get()).sum::<u64>();
     let size = sum(Entry::size_bytes);
     let segments: usize = entries
         .iter()
@@ -51,21 +64,21 @@ pub(super) fn sections(entries: &[&Entry], asked: &dyn Fn(&str) -> bool) -> Valu
                 json!({"size_in_bytes": size, "total_data_set_size_in_bytes": size, "reserved_in_bytes": 0})
             }
             "indexing" => {
-                json!({"index_total": sum(Entry::doc_count), "index_time_in_millis": 0, "index_current": 0, "index_failed": 0, "delete_total": 0, "delete_time_in_millis": 0, "delete_current": 0, "noop_update_total": 0, "is_throttled": false, "throttle_time_in_millis": 0})
+                json!({"index_total": counted(|a| &a.indexed), "index_time_in_millis": 0, "index_current": 0, "index_failed": 0, "delete_total": counted(|a| &a.deleted), "delete_time_in_millis": 0, "delete_current": 0, "noop_update_total": counted(|a| &a.noops), "is_throttled": false, "throttle_time_in_millis": 0})
             }
             "get" => {
-                json!({"total": 0, "time_in_millis": 0, "exists_total": 0, "exists_time_in_millis": 0, "missing_total": 0, "missing_time_in_millis": 0, "current": 0})
+                let (found, missing) = (counted(|a| &a.found), counted(|a| &a.not_found));
+                json!({"total": found + missing, "time_in_millis": 0, "exists_total": found, "exists_time_in_millis": 0, "missing_total": missing, "missing_time_in_millis": 0, "current": 0})
             }
-            "search" => {
-                json!({"open_contexts": 0, "query_total": 0, "query_time_in_millis": 0, "query_current": 0, "fetch_total": 0, "fetch_time_in_millis": 0, "fetch_current": 0, "scroll_total": 0, "scroll_time_in_millis": 0, "scroll_current": 0, "suggest_total": 0, "suggest_time_in_millis": 0, "suggest_current": 0})
-            }
+            "search" => searches(&logs().map(|index| &index.activity).collect::<Vec<_>>(), groups),
             "merges" => {
                 json!({"current": 0, "current_docs": 0, "current_size_in_bytes": 0, "total": 0, "total_time_in_millis": 0, "total_docs": 0, "total_size_in_bytes": 0, "total_stopped_time_in_millis": 0, "total_throttled_time_in_millis": 0, "total_auto_throttle_in_bytes": 0})
             }
             "refresh" => {
-                json!({"total": 0, "total_time_in_millis": 0, "external_total": 0, "external_total_time_in_millis": 0, "listeners": 0})
+                let count = counted(|a| &a.refreshes);
+                json!({"total": count, "total_time_in_millis": 0, "external_total": count, "external_total_time_in_millis": 0, "listeners": 0})
             }
-            "flush" => json!({"total": 0, "periodic": 0, "total_time_in_millis": 0}),
+            "flush" => json!({"total": counted(|a| &a.flushes), "periodic": 0, "total_time_in_millis": 0}),
             "warmer" => json!({"current": 0, "total": 0, "total_time_in_millis": 0}),
             "query_cache" => {
                 json!({"memory_size_in_bytes": 0, "total_count": 0, "hit_count": 0, "miss_count": 0, "cache_size": 0, "cache_count": 0, "evictions": 0})
@@ -76,7 +89,10 @@ pub(super) fn sections(entries: &[&Entry], asked: &dyn Fn(&str) -> bool) -> Valu
                 json!({"count": segments, "memory_in_bytes": 0, "terms_memory_in_bytes": 0, "stored_fields_memory_in_bytes": 0, "term_vectors_memory_in_bytes": 0, "norms_memory_in_bytes": 0, "points_memory_in_bytes": 0, "doc_values_memory_in_bytes": 0, "index_writer_memory_in_bytes": 0, "version_map_memory_in_bytes": 0, "fixed_bit_set_memory_in_bytes": 0, "max_unsafe_auto_id_timestamp": -1, "file_sizes": {}})
             }
             "translog" => {
-                json!({"operations": 0, "size_in_bytes": 0, "uncommitted_operations": 0, "uncommitted_size_in_bytes": 0, "earliest_last_modified_age": 0})
+                let (operations, bytes) = logs()
+                    .map(|index| index.uncommitted())
+                    .fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+                json!({"operations": operations, "size_in_bytes": bytes, "uncommitted_operations": operations, "uncommitted_size_in_bytes": bytes, "earliest_last_modified_age": 0})
             }
             "request_cache" => {
                 json!({"memory_size_in_bytes": 0, "evictions": 0, "hit_count": 0, "miss_count": 0})
@@ -88,40 +104,104 @@ pub(super) fn sections(entries: &[&Entry], asked: &dyn Fn(&str) -> bool) -> Valu
     out.into()
 }
 
+/// The section of searches.
+fn searches(all: &[&Activity], groups: &[&str]) -> Value {
+    let count: u64 = all.iter().map(|activity| activity.searches.get()).sum();
+    let millis: u64 = all.iter().map(|activity| activity.search_millis.get()).sum();
+    let shape = |count: u64, millis: u64| json!({"query_total": count, "query_time_in_millis": millis, "query_current": 0, "fetch_total": count, "fetch_time_in_millis": 0, "fetch_current": 0, "scroll_total": 0, "scroll_time_in_millis": 0, "scroll_current": 0, "suggest_total": 0, "suggest_time_in_millis": 0, "suggest_current": 0});
+    let mut body = shape(count, millis);
+    body["open_contexts"] = 0.into();
+    let mut shown: BTreeMap<String, u64> = BTreeMap::new();
+    for (group, count) in all.iter().flat_map(|activity| activity.groups()) {
+        if groups
+            .iter()
+            .any(|wanted| *wanted == "_all" || pattern::matches(wanted, &group))
+        {
+            *shown.entry(group).or_default() += count;
+        }
+    }
+    if !shown.is_empty() {
+        let shown: Map<String, Value> = shown
+            .into_iter()
+            .map(|(group, count)| (group, shape(count, 0)))
+            .collect();
+        body["groups"] = shown.into();
+    }
+    body
+}
+
+/// The `_shards` of what was done in each shard of some indices: as their settings declare them.
+pub(super) fn declared(entries: &[Entry]) -> Value {
+    let (shards, copies) = entries
+        .iter()
+        .map(Entry::declared_shards)
+        .fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+    json!({"total": copies, "successful": shards, "failed": 0})
+}
+
+/// Refuses a section that there is none of.
+fn check_sections(call: &Call, wanted: &str) -> ApiResult<()> {
+    for name in wanted.split(',').filter(|name| !name.is_empty()) {
+        let known =
+            |name: &str| SECTIONS.contains(&name) || matches!(name, "_all" | "merge" | "suggest" | "bulk");
+        if known(name) {
+            continue;
+        }
+        let index = match call.name("index") {
+            "" => String::new(),
+            index => format!("/{index}"),
+        };
+        let hint =
+            nearest(name, SECTIONS).map_or_else(String::new, |known| format!(" -> did you mean [{known}]?"));
+        return Err(ApiError::argument(format!(
+            "request [{index}/_stats/{wanted}] contains unrecognized metric: [{name}]{hint}"
+        )));
+    }
+    Ok(())
+}
+
 /// `_stats`, with an index before it and sections after it.
 pub fn stats(call: &Call) -> ApiResult<Reply> {
     let wanted = call.name("metric");
-    for name in wanted.split(',').filter(|name| !name.is_empty()) {
-        let name = if name == "merge" { "merges" } else { name };
-        if name != "_all" && !SECTIONS.contains(&name) && name != "suggest" && name != "bulk" {
-            return Err(ApiError::argument(format!(
-                "request [{}] contains unrecognized metric: [{name}]",
-                call.name("index")
-            )));
-        }
-    }
+    check_sections(call, wanted)?;
     let asked = |name: &str| {
         wanted.is_empty()
             || wanted
                 .split(',')
                 .any(|one| one == name || one == "_all" || (one == "merge" && name == "merges"))
     };
-    let entries = call.entries()?;
+    let groups: Vec<&str> = call
+        .params
+        .get("groups")
+        .map_or_else(Vec::new, |names| names.split(',').collect());
+    let options = index_options(&call.params);
+    let entries = call.store().resolve_all(
+        call.name("index"),
+        Options {
+            closed: options.closed
+                && call
+                    .params
+                    .get("forbid_closed_indices")
+                    .is_some_and(|forbid| forbid == "false"),
+            ..options
+        },
+    )?;
     let level = call.params.get("level").map_or("indices", String::as_str);
-    let all = sections(&entries.iter().collect::<Vec<_>>(), &asked);
+    let all = sections(&entries.iter().collect::<Vec<_>>(), &asked, &groups);
     let mut body = json!({
-        "_shards": shards(entries.len()),
+        "_shards": declared(&entries),
         "_all": {"primaries": all, "total": all},
     });
     if level != "cluster" {
         let indices: Map<String, Value> = entries
             .iter()
             .map(|entry| {
-                let part = sections(&[entry], &asked);
+                let part = sections(&[entry], &asked, &groups);
                 let mut shown = json!({"uuid": entry.uuid(), "primaries": part, "total": part});
                 if level == "shards" {
                     let mut shard = part.clone();
                     shard["routing"] = json!({"state": "STARTED", "primary": true, "node": NODE_ID, "relocating_node": null});
+                    shard["commit"] = json!({"id": entry.uuid(), "generation": 1, "user_data": {}, "num_docs": entry.doc_count()});
                     shown["shards"] = json!({"0": [shard]});
                 }
                 (entry.name().to_owned(), shown)
@@ -129,7 +209,36 @@ pub fn stats(call: &Call) -> ApiResult<Reply> {
             .collect();
         body["indices"] = indices.into();
     }
+    if call.flag("human") {
+        humanize(&mut body);
+    }
     Ok(Reply::json(&body))
+}
+
+/// Puts a text beside each time and size: `time` beside `time_in_millis`.
+pub(super) fn humanize(value: &mut Value) {
+    let Value::Object(map) = value else { return };
+    let mut texts = Vec::new();
+    for (key, child) in map.iter_mut() {
+        if let (Some(name), Some(millis)) = (key.strip_suffix("_in_millis"), child.as_u64()) {
+            let text = match millis {
+                0 => "0s".to_owned(),
+                _ => human_time(millis),
+            };
+            if name == "time" {
+                // OpenSearch has both ways of writing it.
+                texts.push(("getTime".to_owned(), text.clone()));
+            }
+            texts.push((name.to_owned(), text));
+        } else if let (Some(name), Some(bytes)) = (key.strip_suffix("_in_bytes"), child.as_u64()) {
+            texts.push((name.to_owned(), human_bytes(bytes)));
+        } else {
+            humanize(child);
+        }
+    }
+    for (name, text) in texts {
+        map.entry(name).or_insert_with(|| text.into());
+    }
 }
 
 /// `_segments`.

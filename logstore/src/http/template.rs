@@ -92,6 +92,7 @@ pub fn get(call: &Call) -> ApiResult<Reply> {
             .map(|(name, body)| {
                 let mut body = body.clone();
                 shown_settings(&mut body, flat);
+                shown_aliases(&mut body);
                 if let Some(body) = body.as_object_mut() {
                     for (key, value) in [
                         ("order", json!(0)),
@@ -113,6 +114,7 @@ pub fn get(call: &Call) -> ApiResult<Reply> {
             }
             if let Some(template) = body.get_mut("template") {
                 shown_settings(template, flat);
+                shown_aliases(template);
             }
             if let Some(body) = body.as_object_mut() {
                 body.entry("composed_of").or_insert(json!([]));
@@ -123,6 +125,7 @@ pub fn get(call: &Call) -> ApiResult<Reply> {
             let mut body = body.clone();
             if let Some(template) = body.get_mut("template") {
                 shown_settings(template, flat);
+                shown_aliases(template);
             }
             json!({"name": name, "component_template": body})
         }).collect::<Vec<_>>()}),
@@ -157,14 +160,31 @@ pub fn simulate_index(call: &Call) -> ApiResult<Reply> {
 
 fn simulated(templates: &Templates, name: &str) -> ApiResult<Reply> {
     let resolved = templates.resolve(name)?;
-    let overlapping: Vec<Value> = resolved
-        .overlapping
+    Ok(Reply::json(&json!({
+        "template": Templates::simulated(&resolved.parts)?,
+        "overlapping": listed(&resolved.overlapping),
+    })))
+}
+
+fn listed(overlapping: &[(String, Vec<String>)]) -> Value {
+    overlapping
         .iter()
         .map(|(name, patterns)| json!({"name": name, "index_patterns": patterns}))
-        .collect();
-    Ok(Reply::json(
-        &json!({"template": Templates::simulated(&resolved.parts)?, "overlapping": overlapping}),
-    ))
+        .collect()
+}
+
+/// Shows the routing of an alias as it is kept: one for the index, one for searches.
+fn shown_aliases(body: &mut Value) {
+    let Some(Value::Object(aliases)) = body.get_mut("aliases") else {
+        return;
+    };
+    for alias in aliases.values_mut().filter_map(Value::as_object_mut) {
+        if let Some(routing) = alias.shift_remove("routing") {
+            for key in ["index_routing", "search_routing"] {
+                alias.entry(key).or_insert_with(|| routing.clone());
+            }
+        }
+    }
 }
 
 /// `_index_template/_simulate`, with or without the name of a template: what it would give.
@@ -190,7 +210,8 @@ pub fn simulate(call: &Call) -> ApiResult<Reply> {
         call.body.clone()
     };
     let parts = templates.parts(TemplateKind::Index, name, &body)?;
+    let overlapping = templates.overlapping(name, &body);
     Ok(Reply::json(
-        &json!({"template": Templates::simulated(&parts)?, "overlapping": []}),
+        &json!({"template": Templates::simulated(&parts)?, "overlapping": listed(&overlapping)}),
     ))
 }

@@ -9,6 +9,20 @@ use crate::engine::store::Store;
 use crate::error::{ApiError, ApiResult};
 use crate::query::dsl;
 
+/// Keys of a pipeline.
+const KEYS: &[&str] = &[
+    "description",
+    "processors",
+    "on_failure",
+    "version",
+    "_meta",
+    "deprecated",
+    "created_date",
+    "modified_date",
+    "created_date_millis",
+    "modified_date_millis",
+];
+
 /// How deep pipelines may call pipelines.
 const MAX_DEPTH: usize = 16;
 
@@ -67,6 +81,18 @@ impl From<Failure> for ApiError {
 impl Pipeline {
     /// Reads a pipeline; what cannot be done here is refused now, not at the first document.
     pub fn parse(body: &Value) -> ApiResult<Self> {
+        if let Some(unknown) = body
+            .as_object()
+            .into_iter()
+            .flat_map(serde_json::Map::keys)
+            .find(|key| !KEYS.contains(&key.as_str()))
+        {
+            return Err(ApiError::new(
+                400,
+                "parse_exception",
+                format!("pipeline doesn't support one or more provided configuration parameters [{unknown}]"),
+            ));
+        }
         let processors = body.get("processors").and_then(Value::as_array).ok_or_else(|| {
             ApiError::new(
                 400,

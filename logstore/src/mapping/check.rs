@@ -94,6 +94,17 @@ const FIXED: &[&str] = &[
 
 /// Refuses a parameter that no field type has.
 pub fn parameters(path: &str, type_name: &str, spec: &Map<String, Value>) -> ApiResult<()> {
+    if type_name == "flat_object"
+        && let Some((key, value)) = spec
+            .iter()
+            .find(|(key, _)| matches!(key.as_str(), "analyzer" | "search_analyzer" | "normalizer"))
+    {
+        return Err(ApiError::mapper(format!(
+            "Mapping definition for [{}] has unsupported parameters:  [{key} : {}]",
+            last(path),
+            crate::query::dsl::text(value)
+        )));
+    }
     match spec.keys().find(|key| !PARAMETERS.contains(&key.as_str())) {
         Some(key) => Err(ApiError::mapper(format!(
             "unknown parameter [{key}] on mapper [{}] of type [{type_name}]",

@@ -238,6 +238,23 @@ impl Field {
         }
     }
 
+    /// Whether only that there is a value is indexed of it.
+    pub fn is_binary(&self) -> bool {
+        self.type_name == "binary"
+    }
+
+    /// Whether the mapping says `false` of a parameter (`index`, `doc_values`).
+    pub fn says_no(&self, parameter: &str) -> bool {
+        self.params.get(parameter) == Some(&serde_json::Value::Bool(false))
+    }
+
+    /// Whether the mapping says `store`, so that `stored_fields` shows it.
+    pub fn is_stored(&self) -> bool {
+        self.params
+            .get("store")
+            .is_some_and(|value| value == &serde_json::Value::Bool(true) || value == "true")
+    }
+
     /// The format in which dates are written, if the mapping names one.
     pub fn date_format(&self) -> Option<&str> {
         self.format.as_deref()

@@ -98,6 +98,47 @@ pub fn merge(mapping: &mut Mapping, body: &Value) -> ApiResult<()> {
     Ok(())
 }
 
+/// Takes out of a mapping that is still being made the fields that a `mappings` object gives another type, so that
+/// it can be merged over what came before.
+pub fn forget(mapping: &mut Mapping, body: &Value) {
+    fn walk(mapping: &mut Mapping, prefix: &str, properties: &Map<String, Value>) {
+        for (name, spec) in properties {
+            let path = if prefix.is_empty() {
+                name.clone()
+            } else {
+                format!("{prefix}.{name}")
+            };
+            let inner = spec.get("properties").and_then(Value::as_object);
+            let is_object = inner.is_some()
+                || matches!(
+                    spec.get("type").and_then(Value::as_str),
+                    Some("object" | "nested")
+                );
+            let differs = mapping.fields.get(path.as_str()).is_some_and(|field| {
+                spec.get("type")
+                    .is_some_and(|kind| kind != field.type_name.as_str())
+            });
+            if !is_object
+                && differs
+                && let Some(field) = mapping.fields.remove(path.as_str())
+            {
+                for sub in &field.subfields {
+                    mapping.multi.remove(&sub.path);
+                }
+            }
+            if is_object && mapping.fields.contains_key(path.as_str()) {
+                mapping.fields.remove(path.as_str());
+            }
+            if let Some(inner) = inner {
+                walk(mapping, &path, inner);
+            }
+        }
+    }
+    if let Some(properties) = body.get("properties").and_then(Value::as_object) {
+        walk(mapping, "", properties);
+    }
+}
+
 /// A value as Java writes it into messages.
 fn shown(value: &Value) -> String {
     match value {
@@ -134,8 +175,8 @@ fn dynamic(value: &Value) -> ApiResult<Dynamic> {
             "runtime" => Ok(Dynamic::Runtime),
             "false" => Ok(Dynamic::False),
             "strict" => Ok(Dynamic::Strict),
-            // OpenSearch's: only templates may add fields. What no template names stays in `_source`.
-            "strict_allow_templates" | "false_allow_templates" => Ok(Dynamic::False),
+            "strict_allow_templates" => Ok(Dynamic::StrictAllowTemplates),
+            "false_allow_templates" => Ok(Dynamic::FalseAllowTemplates),
             other => Err(ApiError::mapper(format!(
                 "No enum constant org.elasticsearch.index.mapper.ObjectMapper.Dynamic.{}",
                 other.to_uppercase()

@@ -32,6 +32,21 @@ pub enum SeenObject {
     Object(super::Object),
 }
 
+/// Whether a dynamic template says what a new field becomes.
+pub fn has_template(mapping: &Mapping, path: &str, seen: Seen<'_>) -> bool {
+    let kind = match seen {
+        Seen::Str(text) if date_format(mapping, text).is_some() => "date",
+        Seen::Str(text) => numeric(mapping, text).map_or("string", |(kind, _)| kind),
+        Seen::Long => "long",
+        Seen::Double => "double",
+        Seen::Boolean => "boolean",
+    };
+    mapping
+        .templates
+        .iter()
+        .any(|template| template.applies(path, kind))
+}
+
 /// Decides the type of a new field, by the mapping's dynamic templates first.
 pub fn learn(mapping: &Mapping, path: &str, seen: Seen<'_>) -> ApiResult<Arc<Field>> {
     let mut format = None;

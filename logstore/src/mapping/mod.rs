@@ -55,6 +55,8 @@ pub struct Mapping {
     pub coerce: Option<bool>,
     /// See `coerce`.
     pub ignore_malformed: bool,
+    /// Most nested objects of a document, as the index says.
+    pub max_nested: Option<usize>,
 }
 
 // === impl Mapping ===

@@ -13,6 +13,10 @@ pub enum Dynamic {
     False,
     /// Refuse the document.
     Strict,
+    /// OpenSearch's: learn it where a dynamic template says how, otherwise refuse the document.
+    StrictAllowTemplates,
+    /// OpenSearch's: learn it where a dynamic template says how, otherwise keep it in `_source` alone.
+    FalseAllowTemplates,
 }
 
 impl Dynamic {
@@ -23,6 +27,8 @@ impl Dynamic {
             Self::Runtime => "runtime",
             Self::False => "false",
             Self::Strict => "strict",
+            Self::StrictAllowTemplates => "strict_allow_templates",
+            Self::FalseAllowTemplates => "false_allow_templates",
         }
     }
 }

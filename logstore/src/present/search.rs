@@ -72,6 +72,8 @@ struct OneHit<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     _primary_term: Option<u64>,
     _score: Option<f32>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    _ignored: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     _source: Option<&'a RawValue>,
     #[serde(skip_serializing_if = "is_empty")]
@@ -80,8 +82,8 @@ struct OneHit<'a> {
     highlight: &'a Map<String, Value>,
     #[serde(skip_serializing_if = "<[Value]>::is_empty")]
     sort: &'a [Value],
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    matched_queries: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    matched_queries: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     _explanation: Option<&'a Value>,
     #[serde(skip_serializing_if = "HashMap::is_empty")]
@@ -94,6 +96,21 @@ struct OneHit<'a> {
 )]
 fn is_empty(map: &&Map<String, Value>) -> bool {
     map.is_empty()
+}
+
+/// The named queries of a hit: a list of names, or their scores by name.
+fn matched(named: &[(String, Option<f32>)]) -> Option<Value> {
+    if named.is_empty() {
+        return None;
+    }
+    let scores: Option<Map<String, Value>> = named
+        .iter()
+        .map(|(name, score)| Some((name.clone(), json!((*score)?))))
+        .collect();
+    Some(match scores {
+        Some(scores) => scores.into(),
+        None => named.iter().map(|(name, _)| Value::from(name.as_str())).collect(),
+    })
 }
 
 /// The answer to a search, as JSON text.
@@ -190,7 +207,8 @@ fn one<'a>(presented: Presented, request: &SearchRequest, hit: &'a Hit, totals_a
         fields: &hit.fields,
         highlight: &hit.highlight,
         sort: &hit.sort,
-        matched_queries: &hit.matched,
+        matched_queries: matched(&hit.matched),
+        _ignored: &hit.ignored,
         _explanation: hit.explanation.as_ref(),
         inner_hits: hit
             .inner

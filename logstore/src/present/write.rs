@@ -22,6 +22,8 @@ pub struct Item {
     pub id: Option<String>,
     /// What came of it.
     pub result: Result<Outcome, ApiError>,
+    /// The document after an update, where it was asked for.
+    pub get: Option<serde_json::Value>,
 }
 
 /// The answer to one write, as JSON text.
@@ -66,6 +68,9 @@ pub fn bulk(presented: Presented, took: u64, items: &[Item], refreshed: bool) ->
             Ok(done) => {
                 push_outcome(&mut out, presented, &item.index, doc_type, done, refreshed);
                 push(&mut out, format_args!(",\"status\":{}", done.done.status()));
+                if let Some(get) = &item.get {
+                    push(&mut out, format_args!(",\"get\":{get}"));
+                }
             }
             Err(refused) => {
                 push_names(&mut out, presented, &item.index, doc_type, item.id.as_deref());
@@ -155,6 +160,7 @@ mod tests {
                 doc_type: None,
                 id: None,
                 result: Ok(done),
+                get: None,
             },
             Item {
                 verb: "index",
@@ -162,6 +168,7 @@ mod tests {
                 doc_type: None,
                 id: Some("x".into()),
                 result: Err(ApiError::mapper("no \"way\"")),
+                get: None,
             },
         ];
         let json: serde_json::Value = serde_json::from_str(&bulk(Presented::V7_17, 3, &items, true)).unwrap();

@@ -1,6 +1,7 @@
 //! What a query may be at most, and what it needs from elsewhere before it can be lowered.
 
-use super::ast::Query;
+use super::ast::{Pattern, Query};
+use crate::aggs::request::{Agg, AggKind};
 use crate::engine::store::Store;
 use crate::error::{ApiError, ApiResult};
 use crate::limits::Limits;
@@ -16,10 +17,23 @@ fn count(query: &Query, limits: &Limits, clauses: &mut usize) -> ApiResult<()> {
         && values.len() > limits.max_terms
     {
         return Err(ApiError::argument(format!(
-            "The number of terms [{}] used in the Terms Query request has exceeded the allowed maximum of [{}]. This maximum can be set by changing the [index.max_terms_count] index level setting (--max-terms).",
+            "The number of terms [{}] used in the Terms Query request has exceeded the allowed maximum of [{}]. This maximum can be set by changing the [index.max_terms_count] index level setting.",
             values.len(),
             limits.max_terms
         )));
+    }
+    if let Query::Pattern {
+        pattern: Pattern::Regexp(text),
+        ..
+    } = query
+    {
+        let length = text.chars().count();
+        if length > limits.max_regex_length {
+            return Err(ApiError::argument(format!(
+                "The length of regex [{length}] used in the Regexp Query request has exceeded the allowed maximum of [{}]. This maximum can be set by changing the [index.max_regex_length] index level setting.",
+                limits.max_regex_length
+            )));
+        }
     }
     let mut result = Ok(());
     query.each_child(&mut |child| {
@@ -37,6 +51,22 @@ fn count(query: &Query, limits: &Limits, clauses: &mut usize) -> ApiResult<()> {
         }
     });
     result
+}
+
+/// The same in the filters of aggregations, however deep.
+pub fn look_up_below(aggs: &mut [Agg], store: &Store) -> ApiResult<()> {
+    for agg in aggs {
+        match &mut agg.kind {
+            AggKind::Filter(query) => look_up(query, store)?,
+            AggKind::Filters(filters) => filters
+                .filters
+                .iter_mut()
+                .try_for_each(|(_, query)| look_up(query, store))?,
+            _ => {}
+        }
+        look_up_below(&mut agg.subs, store)?;
+    }
+    Ok(())
 }
 
 /// Replaces lookups by the values they name.

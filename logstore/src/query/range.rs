@@ -16,6 +16,7 @@ use crate::date::parse::parse_formats;
 use crate::date::zone::Zone;
 use crate::engine::schema::Fields;
 use crate::error::{ApiError, ApiResult};
+use crate::mapping::number::Numeric;
 use crate::mapping::{Field, Kind};
 
 /// The documents with a value of `field` in the range.
@@ -25,6 +26,7 @@ pub fn lower(fields: &Fields, field: &Field, range: &Range, now: Millis) -> ApiR
             let (from, to) = dates(field, range, now)?;
             Ok(whole_range(fields, field, from, to))
         }
+        Kind::Long { .. } if field.numeric == Numeric::Unsigned => unsigned_range(fields, field, range),
         Kind::Long { .. } => {
             let from = range
                 .from
@@ -125,6 +127,57 @@ pub fn whole_range(fields: &Fields, field: &Field, from: Option<i64>, to: Option
         }
         (from, to) => Box::new(RangeQuery::new(from, to)),
     }
+}
+
+/// Documents whose whole number without a sign lies in a range.
+fn unsigned_range(fields: &Fields, field: &Field, range: &Range) -> ApiResult<Box<dyn Query>> {
+    let side = |bound: &Option<(Value, bool)>, is_lower: bool| -> ApiResult<Option<i128>> {
+        let Some((value, included)) = bound else {
+            return Ok(None);
+        };
+        let exact = match value {
+            Value::Number(number) => number
+                .as_i64()
+                .map(i128::from)
+                .or_else(|| number.as_u64().map(i128::from)),
+            other => text(other).trim().parse().ok(),
+        };
+        let (whole, is_exact) = match exact {
+            Some(whole) => (whole, true),
+            None => {
+                let number = number(field, value)?;
+                let rounded = if is_lower { number.ceil() } else { number.floor() };
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    reason = "saturates, which is right for a bound"
+                )]
+                let whole = rounded as i128;
+                (whole, number.fract() == 0.0)
+            }
+        };
+        Ok(Some(match (*included || !is_exact, is_lower) {
+            (true, _) => whole,
+            (false, true) => whole.saturating_add(1),
+            (false, false) => whole.saturating_sub(1),
+        }))
+    };
+    let (from, to) = (side(&range.from, true)?, side(&range.to, false)?);
+    let most = i128::from(u64::MAX);
+    if from.is_some_and(|from| from > most) || to.is_some_and(|to| to < 0) {
+        return Ok(Box::new(EmptyQuery));
+    }
+    let bound = |value: Option<i128>| {
+        let value = value.and_then(|value| u64::try_from(value.clamp(0, most)).ok());
+        value.map_or(Bound::Unbounded, |value| {
+            Bound::Included(terms::unsigned(fields.number, &field.path, value))
+        })
+    };
+    if let (Some(from), Some(to)) = (from, to)
+        && from > to
+    {
+        return Ok(Box::new(EmptyQuery));
+    }
+    ranged(field, bound(from), bound(to))
 }
 
 /// The inclusive bounds of a date range.

@@ -23,6 +23,13 @@ pub fn whole(family: Handle, path: &str, value: i64) -> Term {
     term
 }
 
+/// The term of a whole number without a sign at a path.
+pub fn unsigned(family: Handle, path: &str, value: u64) -> Term {
+    let mut term = Term::from_field_json_path(family, &escape(path), true);
+    term.append_type_and_fast_value(value);
+    term
+}
+
 /// The term of a floating-point number at a path.
 pub fn float(family: Handle, path: &str, value: f64) -> Term {
     let mut term = Term::from_field_json_path(family, &escape(path), true);

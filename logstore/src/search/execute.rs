@@ -12,7 +12,7 @@ use super::gate::{Budget, Gate};
 use super::hit::{Hit, Reading};
 use super::request::{SearchRequest, Track};
 use super::slice;
-use super::sort::{By, SortKey, SortValue};
+use super::sort::{self, By, SortKey, SortValue};
 use super::top::{Candidate, Found, Key, TopHits, compare, group_name};
 use super::view::{View, views};
 use crate::aggs;
@@ -76,11 +76,22 @@ struct Run<'a> {
 
 /// Runs a search. Blocks; call it where blocking is allowed.
 pub fn execute(views: &[View], request: &SearchRequest, limits: &Limits) -> ApiResult<Outcome> {
-    request.check(limits)?;
-    check::check(&request.query, limits)?;
+    if views.is_empty() {
+        request.check_lists(limits)?;
+    }
+    request.check()?;
+    for (index, ..) in views {
+        let limits = limits.of_index(|name| index.setting(name));
+        request.check_lists(&limits)?;
+        check::check(&request.query, &limits)?;
+    }
     let started = Instant::now();
     let now = date::now();
     let keys = request.keys();
+    sort::check_types(&keys, views).map_err(|error| match views.first() {
+        Some((index, ..)) => error.on_shard(&index.name),
+        None => error,
+    })?;
     let scores =
         request.sort.is_empty() || request.track_scores || keys.iter().any(|key| key.by == By::Score);
     let run = Run {

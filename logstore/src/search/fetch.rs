@@ -3,18 +3,26 @@
 use serde_json::{Map, Value};
 
 use super::request::AskedField;
+use crate::aggs::show::Decimal;
 use crate::date::format;
 use crate::date::zone::Zone;
 use crate::document::convert::{self, Scalar};
 use crate::document::path;
-use crate::error::ApiResult;
+use crate::error::{ApiError, ApiResult};
+use crate::mapping::number::Numeric;
 use crate::mapping::{Field, Kind, Mapping};
 
 /// Values of the asked fields, each as a list.
-pub fn fields(source: &Value, mapping: &Mapping, asked: &[AskedField]) -> Map<String, Value> {
+pub fn fields(source: &Value, mapping: &Mapping, asked: &[AskedField]) -> ApiResult<Map<String, Value>> {
     let mut out = Map::new();
     for ask in asked {
         for field in mapping.matching(&ask.name) {
+            if ask.format.is_some() && !field.kind.is_number() && !ask.name.contains('*') {
+                return Err(ApiError::argument(format!(
+                    "Field [{}] of type [{}] doesn't support formats.",
+                    field.path, field.type_name
+                )));
+            }
             // A multi-field has the values of the field it belongs to.
             let from = if mapping.multi.contains_key(&field.path) {
                 field
@@ -26,11 +34,26 @@ pub fn fields(source: &Value, mapping: &Mapping, asked: &[AskedField]) -> Map<St
             };
             let values: Vec<Value> = path::values(source, from)
                 .into_iter()
-                .map(|value| shown(value, &field, ask.format.as_deref()))
+                .filter_map(|value| shown(value, &field, ask.format.as_deref()))
                 .collect();
             if !values.is_empty() {
                 out.insert(field.path.to_string(), values.into());
             }
+        }
+    }
+    Ok(out)
+}
+
+/// Values of the `stored_fields` that the mapping says are stored.
+pub fn stored(source: &Value, mapping: &Mapping, names: &[String]) -> Map<String, Value> {
+    let mut out = Map::new();
+    for field in names.iter().flat_map(|name| mapping.matching(name)) {
+        let values: Vec<Value> = path::values(source, &field.path)
+            .into_iter()
+            .filter_map(|value| shown(value, &field, None))
+            .collect();
+        if field.is_stored() && !values.is_empty() {
+            out.insert(field.path.to_string(), values.into());
         }
     }
     out
@@ -62,10 +85,27 @@ pub fn doc_values(
         }
     }
     // A field may be asked for twice, in two formats.
-    for (name, values) in asked
-        .iter()
-        .flat_map(|ask| fields(source, mapping, std::slice::from_ref(ask)))
-    {
+    let mut found = Vec::new();
+    for ask in asked {
+        // A pattern of digits is for numbers; dates have formats of their own.
+        let pattern = ask.format.as_deref().and_then(Decimal::parse);
+        let plain = AskedField {
+            format: ask.format.clone().filter(|_| pattern.is_none()),
+            ..ask.clone()
+        };
+        for (name, mut values) in fields(source, mapping, std::slice::from_ref(&plain))? {
+            let is_date = mapping.get(&name).is_some_and(|field| field.kind == Kind::Date);
+            if let (Some(pattern), Value::Array(values), false) = (&pattern, &mut values, is_date) {
+                for value in values {
+                    if let Some(number) = value.as_f64() {
+                        *value = pattern.write(number).into();
+                    }
+                }
+            }
+            found.push((name, values));
+        }
+    }
+    for (name, values) in found {
         let Some(field) = mapping.get(&name).filter(|field| field.column().is_some()) else {
             continue;
         };
@@ -87,7 +127,8 @@ pub fn doc_values(
     Ok(out)
 }
 
-fn shown(value: &Value, field: &Field, asked_format: Option<&str>) -> Value {
+/// A value as the mapping makes it; `None`: it does not fit, so it was left out when the document was written.
+fn shown(value: &Value, field: &Field, asked_format: Option<&str>) -> Option<Value> {
     let scalar = match value {
         Value::String(text) => Scalar::Str(text),
         Value::Number(number) => match number.as_i64() {
@@ -95,23 +136,26 @@ fn shown(value: &Value, field: &Field, asked_format: Option<&str>) -> Value {
             None => Scalar::F64(number.as_f64().unwrap_or_default()),
         },
         Value::Bool(value) => Scalar::Bool(*value),
-        _ => return value.clone(),
+        _ => return Some(value.clone()),
     };
-    match field.kind {
+    Some(match field.kind {
         Kind::Date => match convert::date(field, scalar) {
             Ok(parsed) => {
                 format::format(parsed.start, asked_format.or(field.format.as_deref()), &Zone::UTC).into()
             }
-            Err(_) => value.clone(),
+            Err(_) => return None,
         },
-        Kind::Long { min, max } => {
-            convert::long(scalar, min, max).map_or_else(|_| value.clone(), Value::from)
+        Kind::Long { .. } if field.numeric == Numeric::Tokens => {
+            if field.says_no("doc_values") {
+                return None;
+            }
+            field.search_tokens(&scalar.to_string()).len().into()
         }
-        Kind::Double => convert::double(scalar).map_or_else(|_| value.clone(), Value::from),
+        Kind::Long { .. } if field.numeric == Numeric::Unsigned => value.clone(),
+        Kind::Long { min, max } => convert::long(scalar, min, max).ok()?.into(),
+        Kind::Double => convert::double(scalar).ok()?.into(),
         Kind::Keyword | Kind::Text | Kind::Ip | Kind::Flattened => scalar.to_string().into(),
-        Kind::Boolean => {
-            convert::boolean(scalar).map_or_else(|_| value.clone(), |text| (text == "true").into())
-        }
+        Kind::Boolean => (convert::boolean(scalar).ok()? == "true").into(),
         Kind::Unindexed => value.clone(),
-    }
+    })
 }

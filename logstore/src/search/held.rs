@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::request::SearchRequest;
 use super::view::View;
+use crate::date::{self, Millis};
 use crate::error::{ApiError, ApiResult};
 use crate::limits::Limits;
 
@@ -34,6 +35,7 @@ pub struct Context {
     pub purpose: Purpose,
     keep_alive: Duration,
     expires: Instant,
+    opened: Millis,
 }
 
 /// All open contexts.
@@ -62,12 +64,14 @@ impl Held {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn check_keep_alive(&self, keep_alive: Duration) -> ApiResult<()> {
-        if keep_alive > self.longest {
+    /// Refuses a time that is longer than this store keeps a context, or than a setting of the cluster says.
+    pub fn check_keep_alive(&self, keep_alive: Duration, setting: Duration) -> ApiResult<()> {
+        let longest = self.longest.min(setting);
+        if keep_alive > longest {
             return Err(ApiError::argument(format!(
                 "Keep alive for request ({}) is too large. It must be less than ({}). This limit can be set by changing the [search.max_keep_alive] cluster level setting (--max-keep-alive).",
                 shown(keep_alive),
-                shown(self.longest)
+                shown(longest)
             )));
         }
         Ok(())
@@ -75,7 +79,7 @@ impl Held {
 
     /// Opens a context, and returns its id.
     pub fn open(&self, views: Vec<View>, purpose: Purpose, keep_alive: Duration) -> ApiResult<String> {
-        self.check_keep_alive(keep_alive)?;
+        self.check_keep_alive(keep_alive, self.longest)?;
         let now = Instant::now();
         let mut open = self.lock();
         if open.len() >= self.at_most {
@@ -106,6 +110,7 @@ impl Held {
                 purpose,
                 keep_alive,
                 expires: now + keep_alive,
+                opened: date::now(),
             },
         );
         metrics::gauge!("logstore_open_contexts").increment(1);
@@ -115,7 +120,7 @@ impl Held {
     /// A context, kept alive for another while: as long as asked, or as long as the last time.
     pub fn touch(&self, id: &str, keep_alive: Option<Duration>) -> ApiResult<Context> {
         if let Some(keep_alive) = keep_alive {
-            self.check_keep_alive(keep_alive)?;
+            self.check_keep_alive(keep_alive, self.longest)?;
         }
         let now = Instant::now();
         let mut open = self.lock();
@@ -123,7 +128,12 @@ impl Held {
             .get_mut(id)
             .filter(|context| context.expires > now)
             .ok_or_else(|| missing(id))?;
-        context.keep_alive = keep_alive.unwrap_or(context.keep_alive);
+        // A point in time keeps the longest time it was given, a scroll the last one.
+        context.keep_alive = match (keep_alive, &context.purpose) {
+            (None, _) => context.keep_alive,
+            (Some(new), Purpose::Scroll(_)) => new,
+            (Some(new), Purpose::Point) => new.max(context.keep_alive),
+        };
         context.expires = now + context.keep_alive;
         Ok(context.clone())
     }
@@ -153,16 +163,19 @@ impl Held {
         self.retain(|context| matches!(context.purpose, Purpose::Scroll(_)) != scroll)
     }
 
-    /// The ids of all points in time.
-    pub fn points(&self) -> Vec<String> {
+    /// All points in time: their ids, when they were opened and how long they are kept, in milliseconds.
+    pub fn points(&self) -> Vec<(String, Millis, u64)> {
         let open = self.lock();
-        let mut ids: Vec<String> = open
+        let mut points: Vec<_> = open
             .iter()
             .filter(|(_, context)| matches!(context.purpose, Purpose::Point))
-            .map(|(id, _)| id.clone())
+            .map(|(id, context)| {
+                let kept = u64::try_from(context.keep_alive.as_millis()).unwrap_or(u64::MAX);
+                (id.clone(), context.opened, kept)
+            })
             .collect();
-        ids.sort();
-        ids
+        points.sort();
+        points
     }
 
     /// Closes what was not asked for in time.

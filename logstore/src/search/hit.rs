@@ -39,16 +39,26 @@ pub struct Hit {
     pub highlight: Map<String, Value>,
     /// How the score came about.
     pub explanation: Option<Value>,
-    /// The names of the queries that it matches.
-    pub matched: Vec<String>,
+    /// The names of the queries that it matches, with their scores where those were asked for.
+    pub matched: Vec<(String, Option<f32>)>,
+    /// The fields whose value did not fit and was left out.
+    pub ignored: Vec<String>,
     /// More hits of the same group.
     pub inner: Vec<(String, Outcome)>,
 }
+
+/// The column of the names of fields whose value was left out.
+const IGNORED_COLUMN: &str = "keyword._ignored";
+
+/// Characters of a text that are analysed to highlight it, unless a setting of its index says otherwise.
+const MAX_ANALYZED: usize = 1_000_000;
 
 /// Reads hits of one view.
 pub struct Reading<'a> {
     view: &'a View,
     request: &'a SearchRequest,
+    /// What of `_source` is shown.
+    source: SourceFilter,
     /// The queries with a name.
     named: Vec<(String, Box<dyn Lowered>)>,
     /// The whole query, for explanations.
@@ -80,6 +90,7 @@ impl<'a> Reading<'a> {
         Ok(Self {
             view,
             request,
+            source: request.source.within(&view.1),
             named,
             whole,
         })
@@ -97,13 +108,20 @@ impl<'a> Reading<'a> {
         let looks_inside = !request.fields.is_empty()
             || !request.docvalue_fields.is_empty()
             || request.highlight.is_some()
-            || matches!(request.source, SourceFilter::Some { .. });
+            || request.stored_fields.is_some()
+            || matches!(self.source, SourceFilter::Some { .. });
+        if !request.fields.is_empty() && SourceFilter::All.within(mapping) == SourceFilter::Nothing {
+            return Err(ApiError::argument(format!(
+                "Unable to retrieve the requested [fields] since _source is disabled in the mappings for index [{}]",
+                index.name
+            )));
+        }
         let tree: Value = if looks_inside {
             serde_json::from_slice(&bytes).map_err(unreadable)?
         } else {
             Value::Null
         };
-        let source = match &request.source {
+        let source = match &self.source {
             SourceFilter::Nothing => None,
             SourceFilter::All => {
                 let raw: &RawValue = serde_json::from_slice(&bytes).map_err(unreadable)?;
@@ -113,7 +131,10 @@ impl<'a> Reading<'a> {
         };
         let mut fields =
             fetch::doc_values(&tree, mapping, &request.docvalue_fields, &id, &index.name, seq_no)?;
-        fields.extend(fetch::fields(&tree, mapping, &request.fields));
+        fields.extend(fetch::fields(&tree, mapping, &request.fields)?);
+        if let Some(names) = &request.stored_fields {
+            fields.extend(fetch::stored(&tree, mapping, names));
+        }
         let shows_id = request
             .stored_fields
             .as_ref()
@@ -127,7 +148,21 @@ impl<'a> Reading<'a> {
             sort,
             fields,
             highlight: match &request.highlight {
-                Some(asked) => highlight(asked, &request.query, &tree, mapping),
+                Some(asked) => {
+                    let most = index
+                        .setting("index.highlight.max_analyzed_offset")
+                        .and_then(|text| text.parse().ok());
+                    highlight(
+                        asked,
+                        &request.query,
+                        &tree,
+                        mapping,
+                        most.unwrap_or(MAX_ANALYZED),
+                    )
+                    .map_err(|reason| {
+                        ApiError::argument(format!("{reason} in index [{}], document [{id}]", index.name))
+                    })?
+                }
                 None => Map::new(),
             },
             explanation: match &self.whole {
@@ -135,21 +170,43 @@ impl<'a> Reading<'a> {
                 None => None,
             },
             matched: self.matched(address)?,
+            ignored: self.ignored(address)?,
             inner: Vec::new(),
             id: shows_id.then_some(id),
         })
     }
 
-    fn matched(&self, address: DocAddress) -> ApiResult<Vec<String>> {
+    /// The fields whose value did not fit.
+    fn ignored(&self, address: DocAddress) -> ApiResult<Vec<String>> {
+        let columns = self.view.2.segment_reader(address.segment_ord).fast_fields();
+        let Some(column) = columns.str(IGNORED_COLUMN)? else {
+            return Ok(Vec::new());
+        };
+        let mut names = Vec::new();
+        for ord in column.term_ords(address.doc_id) {
+            let mut name = String::new();
+            if column.ord_to_str(ord, &mut name).is_ok_and(|found| found) {
+                names.push(name);
+            }
+        }
+        Ok(names)
+    }
+
+    fn matched(&self, address: DocAddress) -> ApiResult<Vec<(String, Option<f32>)>> {
         let mut names = Vec::new();
         for (name, query) in &self.named {
+            if self.request.named_scores {
+                let score = score_of(query.as_ref(), self.view, address)?;
+                names.extend(score.map(|score| (name.clone(), Some(score))));
+                continue;
+            }
             let weight = query.weight(EnableScoring::disabled_from_searcher(&self.view.2))?;
             let segment = self.view.2.segment_reader(address.segment_ord);
             let mut scorer = weight.scorer(segment, 1.0)?;
             let matches = scorer.doc() == address.doc_id
                 || scorer.doc() < address.doc_id && scorer.seek(address.doc_id) == address.doc_id;
             if matches {
-                names.push(name.clone());
+                names.push((name.clone(), None));
             }
         }
         Ok(names)
@@ -164,10 +221,14 @@ pub fn explanation(query: &dyn Lowered, view: &View, address: DocAddress) -> Api
     };
     // Not every query of tantivy can explain itself; the number is true in any case.
     Ok(match query.explain(&view.2, address) {
-        Ok(tree) => shape(
-            &serde_json::from_str(&tree.to_pretty_json()).unwrap_or(Value::Null),
-            score,
-        ),
+        Ok(tree) => {
+            let mut tree = shape(
+                &serde_json::from_str(&tree.to_pretty_json()).unwrap_or(Value::Null),
+                score,
+            );
+            tree["value"] = score.into();
+            tree
+        }
         Err(_) => json!({"value": score, "description": "score of the query", "details": []}),
     })
 }

@@ -91,6 +91,10 @@ pub struct SearchRequest {
     pub tiebreak: bool,
     /// Aggregations have their type before their name.
     pub typed_keys: bool,
+    /// Hits show the scores of the named queries that they match, instead of their names alone.
+    pub named_scores: bool,
+    /// Names under which the search is counted.
+    pub groups: Vec<String>,
 }
 
 /// A point in time.
@@ -140,6 +144,8 @@ impl Default for SearchRequest {
             slice: None,
             tiebreak: false,
             typed_keys: false,
+            named_scores: false,
+            groups: Vec::new(),
         }
     }
 }
@@ -204,10 +210,20 @@ impl SearchRequest {
                 self.track = match value {
                     Value::Bool(true) => Track::Exact,
                     Value::Bool(false) => Track::Off,
-                    other => Track::UpTo(count(key, other)? as u64),
+                    other if other.as_i64() == Some(-1) => Track::Exact,
+                    other => match other.as_i64() {
+                        Some(number) if number < 0 => {
+                            return Err(ApiError::argument(format!(
+                                "[track_total_hits] parameter must be positive or equals to -1, got {number}"
+                            )));
+                        }
+                        _ => Track::UpTo(count(key, other)? as u64),
+                    },
                 }
             }
+            "stats" => self.groups = dsl::list(Some(value)).iter().map(dsl::text).collect(),
             "track_scores" => self.track_scores = value == &Value::Bool(true),
+            "include_named_queries_score" => self.named_scores = value == &Value::Bool(true),
             "version" => self.version = value == &Value::Bool(true),
             "seq_no_primary_term" => self.seq_no = value == &Value::Bool(true),
             "min_score" => self.min_score = value.as_f64(),
@@ -219,6 +235,12 @@ impl SearchRequest {
                 if !asks_for_nothing {
                     return Err(ApiError::unsupported(key));
                 }
+            }
+            // A query that lost its frame: without it everything would be found.
+            query if dsl::is_query(query) => {
+                return Err(ApiError::parsing(format!(
+                    "Unknown key for a START_OBJECT in [{query}]."
+                )));
             }
             // `preference`, `profile`, `stats`, `ext` and whatever else clients send.
             _ => {}
@@ -244,39 +266,50 @@ impl SearchRequest {
         self.tiebreak && self.point.is_some()
     }
 
-    /// Refuses what is beyond the limits.
-    pub fn check(&self, limits: &Limits) -> ApiResult<()> {
+    /// Refuses what is beyond the limits of an index.
+    pub fn check_lists(&self, limits: &Limits) -> ApiResult<()> {
         let window = self.from.saturating_add(self.size);
+        if window > limits.max_result_window && self.tiebreak && self.point.is_none() {
+            return Err(ApiError::argument(format!(
+                "Batch size is too large, size must be less than or equal to: [{}] but was [{window}]. Scroll batch sizes cost as much memory as result windows so they are controlled by the [index.max_result_window] index level setting.",
+                limits.max_result_window
+            )));
+        }
         if window > limits.max_result_window {
             return Err(ApiError::argument(format!(
                 "Result window is too large, from + size must be less than or equal to: [{}] but was [{window}]. See the scroll api for a more efficient way to request large data sets. This limit can be set by changing the [index.max_result_window] index level setting.",
                 limits.max_result_window
             )));
         }
-        if let Some(slice) = self.slice {
-            if self.point.is_none() && !self.tiebreak {
-                return Err(ApiError::argument(
-                    "`slice` cannot be used outside of a scroll or a point in time",
-                ));
-            }
-            if slice.max > limits.max_slices {
-                return Err(ApiError::argument(format!(
-                    "The number of slices [{}] is too large. It must be less than [{}]. This limit can be set by changing the [index.max_slices_per_scroll] index level setting (--max-slices).",
-                    slice.max, limits.max_slices
-                )));
-            }
+        if let Some(slice) = self.slice
+            && slice.max > limits.max_slices
+        {
+            return Err(ApiError::argument(format!(
+                "The number of slices [{}] is too large. It must be less than [{}]. This limit can be set by changing the [index.max_slices_per_scroll] index level setting.",
+                slice.max, limits.max_slices
+            )));
+        }
+        if self.docvalue_fields.len() > limits.max_docvalue_fields {
+            return Err(ApiError::argument(format!(
+                "Trying to retrieve too many docvalue_fields. Must be less than or equal to: [{}] but was [{}]. This limit can be set by changing the [index.max_docvalue_fields_search] index level setting.",
+                limits.max_docvalue_fields,
+                self.docvalue_fields.len()
+            )));
+        }
+        Ok(())
+    }
+
+    /// Refuses what cannot be, whatever the index.
+    pub fn check(&self) -> ApiResult<()> {
+        if self.slice.is_some() && self.point.is_none() && !self.tiebreak {
+            return Err(ApiError::argument(
+                "`slice` cannot be used outside of a scroll or a point in time",
+            ));
         }
         if self.collapse.is_some() && self.search_after.is_some() {
             return Err(ApiError::argument(
                 "cannot use `collapse` in conjunction with `search_after`",
             ));
-        }
-        if self.docvalue_fields.len() > limits.max_docvalue_fields {
-            return Err(ApiError::argument(format!(
-                "Trying to retrieve too many docvalue_fields. Must be less than or equal to: [{}] but was [{}]. This limit can be set by changing the [index.max_docvalue_fields_search] index level setting (--max-docvalue-fields).",
-                limits.max_docvalue_fields,
-                self.docvalue_fields.len()
-            )));
         }
         if self.tiebreak {
             // The order is made of the keys and the tie-breaker; a client may leave the latter out.

@@ -4,9 +4,11 @@ use std::cmp::Ordering;
 
 use serde_json::{Value, json};
 
+use super::view::View;
 use crate::date::format as date_format;
 use crate::date::zone::Zone;
 use crate::error::{ApiError, ApiResult};
+use crate::mapping::number::Numeric;
 use crate::mapping::{Field, Kind, Mapping};
 
 /// Most keys of a sort.
@@ -88,6 +90,8 @@ pub enum Column {
     Bool(String),
     /// Whole numbers and dates.
     Whole(String),
+    /// Whole numbers without a sign.
+    Unsigned(String),
     /// Floating-point numbers.
     Float(String),
     /// Exact strings.
@@ -101,6 +105,8 @@ pub enum Column {
 pub enum SortValue {
     /// A whole number or a date.
     Whole(i64),
+    /// A whole number beyond that.
+    Unsigned(u64),
     /// A floating-point number or a score.
     Float(f64),
     /// A string.
@@ -272,7 +278,7 @@ impl SortKey {
             )));
         }
         Ok(match (self.numeric_type.as_deref(), column) {
-            (Some("double"), Column::Whole(name)) => Column::Float(name),
+            (Some("double"), Column::Whole(name) | Column::Unsigned(name)) => Column::Float(name),
             (Some(_), Column::Float(name)) => Column::Whole(name),
             (_, column) => column,
         })
@@ -299,13 +305,14 @@ impl SortKey {
             Column::Float(_) => SortValue::Float(if largest { f64::INFINITY } else { f64::NEG_INFINITY }),
             Column::Text(_) | Column::Score | Column::Id => SortValue::Missing,
             Column::Absent if self.is_text_where_unmapped() => SortValue::Missing,
+            Column::Unsigned(_) => SortValue::Unsigned(if largest { u64::MAX } else { u64::MIN }),
             _ => SortValue::Whole(if largest { i64::MAX } else { i64::MIN }),
         })
     }
 
     /// Compares two values in this key's order.
     pub fn compare(&self, a: &SortValue, b: &SortValue) -> Ordering {
-        use SortValue::{Float, Missing, Text, Whole};
+        use SortValue::{Float, Missing, Text, Unsigned, Whole};
         #[expect(
             clippy::cast_precision_loss,
             reason = "indices that disagree on a field's type are compared roughly"
@@ -331,6 +338,11 @@ impl SortKey {
             (Whole(a), Float(b)) => (*a as f64).total_cmp(b),
             (Float(a), Whole(b)) => a.total_cmp(&(*b as f64)),
             (Text(a), Text(b)) => a.as_bytes().cmp(b.as_bytes()),
+            (Unsigned(a), Unsigned(b)) => a.cmp(b),
+            (Unsigned(a), Whole(b)) => i128::from(*a).cmp(&i128::from(*b)),
+            (Whole(a), Unsigned(b)) => i128::from(*a).cmp(&i128::from(*b)),
+            (Unsigned(a), Float(b)) => (*a as f64).total_cmp(b),
+            (Float(a), Unsigned(b)) => a.total_cmp(&(*b as f64)),
             (Text(_), _) => Ordering::Greater,
             (_, Text(_)) => Ordering::Less,
         };
@@ -346,9 +358,10 @@ impl SortKey {
         let is_date = field.is_some_and(|field| field.kind == Kind::Date);
         Ok(match value {
             Value::Null => SortValue::Missing,
-            Value::Number(number) => match number.as_i64() {
-                Some(whole) => SortValue::Whole(whole),
-                None => SortValue::Float(number.as_f64().unwrap_or(f64::NAN)),
+            Value::Number(number) => match (number.as_i64(), number.as_u64()) {
+                (Some(whole), _) => SortValue::Whole(whole),
+                (None, Some(whole)) => SortValue::Unsigned(whole),
+                _ => SortValue::Float(number.as_f64().unwrap_or(f64::NAN)),
             },
             Value::Bool(value) => SortValue::Whole(i64::from(*value)),
             Value::String(text) if field.is_some_and(|field| field.kind == Kind::Boolean) => {
@@ -372,9 +385,10 @@ impl SortKey {
                         })?;
                     SortValue::Whole(parsed.start)
                 }
-                Some(field) if field.kind.is_number() => match text.parse::<i64>() {
-                    Ok(whole) => SortValue::Whole(whole),
-                    Err(_) => SortValue::Float(text.parse().map_err(|_| {
+                Some(field) if field.kind.is_number() => match (text.parse::<i64>(), text.parse::<u64>()) {
+                    (Ok(whole), _) => SortValue::Whole(whole),
+                    (Err(_), Ok(whole)) => SortValue::Unsigned(whole),
+                    _ => SortValue::Float(text.parse().map_err(|_| {
                         ApiError::argument(format!(
                             "Failed to parse search_after value for field [{}]: [{text}]",
                             field.path
@@ -400,6 +414,7 @@ impl SortKey {
                 }
                 _ => json!(millis),
             },
+            SortValue::Unsigned(whole) => json!(whole),
             SortValue::Float(value) if value.is_finite() => json!(value),
             SortValue::Float(value) => json!(if *value > 0.0 { "Infinity" } else { "-Infinity" }),
             SortValue::Text(text) => json!(text),
@@ -416,10 +431,31 @@ impl SortKey {
     }
 }
 
+/// Refuses an order by a field that is without a sign in one index and another number in another: neither kind can
+/// be brought into the other.
+pub fn check_types(keys: &[SortKey], views: &[View]) -> ApiResult<()> {
+    for key in keys {
+        let By::Field(name) = &key.by else { continue };
+        let kinds = views
+            .iter()
+            .filter_map(|(_, mapping, _)| mapping.get(name))
+            .filter(|field| field.kind.is_number())
+            .map(|field| field.numeric == Numeric::Unsigned);
+        let (unsigned, others): (Vec<bool>, Vec<bool>) = kinds.partition(|unsigned| *unsigned);
+        if !unsigned.is_empty() && !others.is_empty() {
+            return Err(ApiError::argument(format!(
+                "Can't do sort across indices, as a field has [unsigned_long] type in one index, and different type in another index, for field [{name}]!"
+            )));
+        }
+    }
+    Ok(())
+}
+
 /// The column of a field that can be sorted by.
 pub fn column_of(field: &Field) -> Option<Column> {
     let name = field.column()?;
     Some(match field.kind {
+        Kind::Long { .. } if field.numeric == Numeric::Unsigned => Column::Unsigned(name),
         Kind::Long { .. } | Kind::Date => Column::Whole(name),
         Kind::Double => Column::Float(name),
         Kind::Boolean => Column::Bool(name),

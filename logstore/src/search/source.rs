@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::error::ApiResult;
-use crate::mapping::pattern;
+use crate::mapping::{Mapping, pattern};
 use crate::query::dsl::{list, text};
 
 /// A `_source` filter.
@@ -45,6 +45,33 @@ impl SourceFilter {
             return Self::All;
         }
         Self::Some { includes, excludes }
+    }
+
+    /// The same within what a mapping keeps of documents (`_source` with `enabled`, `includes`, `excludes`).
+    #[must_use]
+    pub fn within(&self, mapping: &Mapping) -> Self {
+        let Some(kept) = mapping.rest.get("_source") else {
+            return self.clone();
+        };
+        if kept
+            .get("enabled")
+            .is_some_and(|value| value == false || value == "false")
+        {
+            return Self::Nothing;
+        }
+        let names = |key: &str| list(kept.get(key)).iter().map(text).collect::<Vec<_>>();
+        match self {
+            Self::Nothing => Self::Nothing,
+            Self::All => Self::new(names("includes"), names("excludes")),
+            Self::Some { includes, excludes } => Self::Some {
+                includes: if includes.is_empty() {
+                    names("includes")
+                } else {
+                    includes.clone()
+                },
+                excludes: excludes.iter().cloned().chain(names("excludes")).collect(),
+            },
+        }
     }
 
     /// The part of a document that passes.

@@ -84,6 +84,7 @@ enum Reader {
     Shard(u64, Values<u64>),
     Id(Arc<InvertedIndexReader>, Vec<u32>),
     Whole(Values<u64>, ColumnType),
+    Unsigned(Values<u64>, ColumnType),
     Float(Values<u64>, ColumnType),
     Text(StrColumn),
     Bool(StrColumn),
@@ -146,6 +147,19 @@ fn whole(raw: u64, kind: ColumnType) -> i64 {
 }
 
 #[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "columns of mixed types are compared as their mapping says"
+)]
+fn unsigned(raw: u64, kind: ColumnType) -> u64 {
+    match kind {
+        ColumnType::U64 => raw,
+        ColumnType::F64 => u64_to_f64(raw) as u64,
+        _ => u64::try_from(u64_to_i64(raw)).unwrap_or_default(),
+    }
+}
+
+#[expect(
     clippy::cast_precision_loss,
     reason = "columns of mixed types are compared as their mapping says"
 )]
@@ -173,6 +187,10 @@ impl Reader {
             }
             Column::Whole(name) => match columns.u64_lenient_for_type(Some(NUMBERS), name)? {
                 Some((values, kind)) => Self::Whole(values, kind),
+                None => Self::Absent,
+            },
+            Column::Unsigned(name) => match columns.u64_lenient_for_type(Some(NUMBERS), name)? {
+                Some((values, kind)) => Self::Unsigned(values, kind),
                 None => Self::Absent,
             },
             Column::Float(name) => match columns.u64_lenient_for_type(Some(NUMBERS), name)? {
@@ -207,13 +225,16 @@ impl Reader {
             Self::Id(_, ords) => ords.get(doc as usize).map(|ord| u64::from(*ord) * 2 + 1),
             Self::Whole(values, kind) => match mode {
                 Some(Mode::Sum | Mode::Avg | Mode::Median) => {
-                    combine(values.values_for_doc(doc).map(|raw| float(raw, *kind)), mode).map(|value| {
-                        #[expect(clippy::cast_possible_truncation, reason = "as Elasticsearch rounds")]
-                        let whole = value.round() as i64;
-                        i64_to_u64(whole)
-                    })
+                    combine_whole(values.values_for_doc(doc).map(|raw| whole(raw, *kind)), mode)
+                        .map(i64_to_u64)
                 }
                 _ => pick(values, &|raw| i64_to_u64(whole(raw, *kind))),
+            },
+            Self::Unsigned(values, kind) => match mode {
+                Some(Mode::Sum | Mode::Avg | Mode::Median) => {
+                    combine_unsigned(values.values_for_doc(doc).map(|raw| unsigned(raw, *kind)), mode)
+                }
+                _ => pick(values, &|raw| unsigned(raw, *kind)),
             },
             Self::Float(values, kind) => match mode {
                 Some(Mode::Sum | Mode::Avg | Mode::Median) => {
@@ -239,6 +260,7 @@ impl Reader {
         match self {
             Self::Score | Self::Float(..) => SortValue::Float(u64_to_f64(key)),
             Self::Arrival(_) | Self::Shard(..) => SortValue::Whole(i64::try_from(key).unwrap_or(i64::MAX)),
+            Self::Unsigned(..) => SortValue::Unsigned(key),
             Self::Whole(..) | Self::Absent => SortValue::Whole(u64_to_i64(key)),
             Self::Text(column) => text(column).map_or(SortValue::Missing, SortValue::Text),
             Self::Bool(column) => text(column).map_or(SortValue::Missing, |text| {
@@ -259,12 +281,17 @@ impl Reader {
         #[expect(
             clippy::cast_precision_loss,
             clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
             reason = "a client sends back what it was given"
         )]
         Ok(Some(match (self, value) {
             (_, SortValue::Missing) => return Ok(None),
             (Self::Score | Self::Float(..), SortValue::Whole(v)) => f64_to_u64(*v as f64),
             (Self::Score | Self::Float(..), SortValue::Float(v)) => f64_to_u64(*v),
+            (Self::Score | Self::Float(..), SortValue::Unsigned(v)) => f64_to_u64(*v as f64),
+            (Self::Unsigned(..) | Self::Absent, SortValue::Unsigned(v)) => *v,
+            (Self::Unsigned(..), SortValue::Whole(v)) => u64::try_from(*v).unwrap_or_default(),
+            (Self::Unsigned(..), SortValue::Float(v)) => *v as u64,
             (Self::Arrival(_) | Self::Shard(..), SortValue::Whole(v)) => u64::try_from(*v).unwrap_or(0),
             (Self::Id(index, _), SortValue::Text(text)) => {
                 let terms = index.terms();
@@ -398,13 +425,14 @@ fn oriented(raw: u64, descending: bool) -> u64 {
 fn missing_key(key: &Key, reader: &Reader) -> tantivy::Result<u64> {
     let descending = key.key.descending;
     Ok(match (&key.missing, reader) {
-        (SortValue::Text(_), _) | (SortValue::Whole(_), Reader::Float(..)) => {
-            match reader.key_of(&key.missing)? {
-                Some(raw) => oriented(raw, descending),
-                None => u64::MAX,
-            }
-        }
+        (SortValue::Text(_), _)
+        | (SortValue::Whole(_), Reader::Float(..) | Reader::Unsigned(..))
+        | (SortValue::Unsigned(_), Reader::Float(..)) => match reader.key_of(&key.missing)? {
+            Some(raw) => oriented(raw, descending),
+            None => u64::MAX,
+        },
         (SortValue::Whole(v), _) => oriented(i64_to_u64(*v), descending),
+        (SortValue::Unsigned(v), _) => oriented(*v, descending),
         (SortValue::Float(v), _) => oriented(f64_to_u64(*v), descending),
         (SortValue::Missing, _) if key.key.missing == Absent::First => 0,
         (SortValue::Missing, _) => u64::MAX,
@@ -431,6 +459,57 @@ fn combine(values: impl Iterator<Item = f64>, mode: Option<Mode>) -> Option<f64>
             }
         }
         _ => all.iter().sum::<f64>() / count,
+    })
+}
+
+/// The same of whole numbers, whose sum wraps around as Java's does.
+fn combine_whole(values: impl Iterator<Item = i64>, mode: Option<Mode>) -> Option<i64> {
+    let mut all: Vec<i64> = values.collect();
+    let count = i64::try_from(all.len()).ok().filter(|count| *count > 0)?;
+    let sum = all.iter().fold(0_i64, |sum, value| sum.wrapping_add(*value));
+    Some(match mode {
+        Some(Mode::Sum) => sum,
+        Some(Mode::Median) => {
+            all.sort_unstable();
+            let middle = all.len() / 2;
+            if all.len() % 2 == 1 {
+                all[middle]
+            } else {
+                let both = i128::from(all[middle - 1]) + i128::from(all[middle]);
+                i64::try_from((both + 1).div_euclid(2)).unwrap_or(i64::MAX)
+            }
+        }
+        _ => halves_up(sum, count),
+    })
+}
+
+/// A quotient, rounded to the nearest whole number, upwards where two are as near.
+fn halves_up(number: i64, by: i64) -> i64 {
+    let (number, by) = (i128::from(number), i128::from(by));
+    i64::try_from((2 * number + by).div_euclid(2 * by)).unwrap_or(i64::MAX)
+}
+
+/// The same of whole numbers without a sign.
+fn combine_unsigned(values: impl Iterator<Item = u64>, mode: Option<Mode>) -> Option<u64> {
+    let mut all: Vec<u64> = values.collect();
+    let count = u64::try_from(all.len()).ok().filter(|count| *count > 0)?;
+    let sum = all.iter().fold(0_u64, |sum, value| sum.wrapping_add(*value));
+    let nearest = |number: u64, by: u64| {
+        let (number, by) = (u128::from(number), u128::from(by));
+        u64::try_from((2 * number + by) / (2 * by)).unwrap_or(u64::MAX)
+    };
+    Some(match mode {
+        Some(Mode::Sum) => sum,
+        Some(Mode::Median) => {
+            all.sort_unstable();
+            let middle = all.len() / 2;
+            if all.len() % 2 == 1 {
+                all[middle]
+            } else {
+                nearest(all[middle - 1].wrapping_add(all[middle]), 2)
+            }
+        }
+        _ => nearest(sum, count),
     })
 }
 

@@ -1,3 +1,5 @@
+//! A config.json of the original Punt, read as it is.
+
 use std::path::Path;
 
 use super::read;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use conformance::{Client, Exclusions, Outcome, Suite, run};
 
-use crate::enabled;
+use crate::not_disabled;
 use crate::store::Store;
 
 /// What share of the tests that concern what the store is for must pass.
@@ -12,7 +12,7 @@ const BAR: f64 = 0.95;
 
 #[tokio::test]
 async fn the_suite_of_opensearch_passes() {
-    if !enabled() {
+    if !not_disabled() {
         return;
     }
     let store = Store::start("opensearch-3");

@@ -109,7 +109,7 @@ impl HistogramNode {
 /// A value as a date. Fields of numbers are taken for milliseconds.
 #[expect(clippy::cast_possible_truncation, reason = "saturates")]
 fn date(kind: Type, raw: u64) -> i64 {
-    if kind == Type::Float {
+    if matches!(kind, Type::Float | Type::Unsigned) {
         kind.number(raw) as i64
     } else {
         u64_to_i64(raw)
@@ -213,7 +213,7 @@ impl Node for HistogramNode {
             } else {
                 let (slot, from, to) = self.slots.of(*raw, kind);
                 // Only whole numbers compare as dates do.
-                if kind != Type::Float {
+                if !matches!(kind, Type::Float | Type::Unsigned) {
                     self.last = (from, to, slot);
                 }
                 slot

@@ -10,9 +10,9 @@ use crate::aggs::bind::Bound;
 use crate::aggs::column::{Block, Values};
 use crate::aggs::partial::Partial;
 use crate::aggs::request::{Metric, MetricKind};
-use crate::aggs::sketch::{Digest, Distinct, Stats, Sum, hash_number, hash_word};
+use crate::aggs::sketch::{Distinct, Method, Spread, Stats, Sum, hash_number, hash_word};
 use crate::aggs::values::Type;
-use crate::error::ApiResult;
+use crate::error::{ApiError, ApiResult};
 
 /// Most bits of sets by position: beyond them sets of ordinals are hashed.
 const MOST_BITS: u64 = 1 << 28;
@@ -36,17 +36,17 @@ pub fn open(
             counts: Vec::new(),
         }),
         MetricKind::Cardinality => Box::new(DistinctNode::new(bound.open_source(0, segment)?)),
-        MetricKind::Percentiles(percents) | MetricKind::PercentileRanks(percents) => Box::new(DigestNode {
+        MetricKind::Percentiles(percents) | MetricKind::PercentileRanks(percents) => Box::new(SpreadNode {
             values: bound.open_source(0, segment)?,
-            compression: percents.compression,
+            method: percents.method,
             block: Block::default(),
-            digests: Vec::new(),
+            spreads: Vec::new(),
         }),
-        MetricKind::MedianAbsoluteDeviation(compression) => Box::new(DigestNode {
+        MetricKind::MedianAbsoluteDeviation(compression) => Box::new(SpreadNode {
             values: bound.open_source(0, segment)?,
-            compression: *compression,
+            method: Method::Digest(*compression),
             block: Block::default(),
-            digests: Vec::new(),
+            spreads: Vec::new(),
         }),
         MetricKind::WeightedAvg(_) => Box::new(WeightedNode {
             values: bound.open_source(0, segment)?,
@@ -220,38 +220,43 @@ impl Node for WeightedNode {
     }
 }
 
-struct DigestNode {
+struct SpreadNode {
     values: Values,
-    compression: f64,
+    method: Method,
     block: Block,
-    digests: Vec<Option<Box<Digest>>>,
+    spreads: Vec<Option<Box<Spread>>>,
 }
 
-impl Node for DigestNode {
+impl Node for SpreadNode {
     fn collect(&mut self, batch: Batch<'_>) -> ApiResult<()> {
         if self.values.is_empty() {
             return Ok(());
         }
-        grow(&mut self.digests, batch, &None)?;
+        grow(&mut self.spreads, batch, &None)?;
         self.values.read(batch.docs, &mut self.block);
         let kind = self.values.kind();
         let mut grown = 0;
         for (place, raw) in self.block.at.iter().zip(&self.block.raw) {
-            let digest = self.digests[batch.ords[*place as usize] as usize]
-                .get_or_insert_with(|| Box::new(Digest::new(self.compression)));
-            let before = digest.bytes();
-            digest.add(kind.number(*raw));
-            grown += digest.bytes().saturating_sub(before);
+            let spread = self.spreads[batch.ords[*place as usize] as usize]
+                .get_or_insert_with(|| Box::new(Spread::new(self.method)));
+            let before = spread.bytes();
+            let value = kind.number(*raw);
+            if !spread.add(value) {
+                return Err(ApiError::argument(format!(
+                    "a percentile by [hdr] cannot be taken of the negative value [{value:?}]; use [tdigest]"
+                )));
+            }
+            grown += spread.bytes().saturating_sub(before);
         }
         batch.guard.take(grown)
     }
 
     fn harvest(&mut self, parents: usize) -> ApiResult<Vec<Partial>> {
-        self.digests.resize(parents, None);
+        self.spreads.resize(parents, None);
         Ok(self
-            .digests
+            .spreads
             .drain(..)
-            .map(|digest| Partial::Digest(digest.unwrap_or_else(|| Box::new(Digest::new(self.compression)))))
+            .map(|spread| Partial::Spread(spread.unwrap_or_else(|| Box::new(Spread::new(self.method)))))
             .collect())
     }
 }

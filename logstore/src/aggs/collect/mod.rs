@@ -12,6 +12,7 @@ pub mod grouping;
 pub mod histogram;
 pub mod hits;
 pub mod metrics;
+pub mod partition;
 pub mod ranges;
 pub mod terms;
 pub mod tuples;

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use tantivy::SegmentReader;
 
 use super::grouping::{Found, Grouping};
+use super::partition;
 use super::ranges::address;
 use super::{Batch, Children, Node};
 use crate::aggs::bind::Bound;
@@ -12,7 +13,6 @@ use crate::aggs::column::{Block, MISSING_ORD, Place, Values};
 use crate::aggs::partial::{Bucket, Buckets, Key, Partial};
 use crate::aggs::request::options::as_f64;
 use crate::aggs::request::{AggKind, By, Include, Matcher};
-use crate::aggs::sketch::{hash_number, hash_word};
 use crate::aggs::values::{Type, date, formats};
 use crate::date::zone::Zone;
 use crate::error::{ApiError, ApiResult};
@@ -64,14 +64,7 @@ impl Allowed {
             let source = &bound.plan.sources[place];
             let numbers = |matcher: &Matcher| -> ApiResult<HashSet<u64>> {
                 let Matcher::Values(list) = matcher else {
-                    return Err(ApiError::new(
-                        500,
-                        "aggregation_execution_exception",
-                        format!(
-                            "Aggregation [{}] cannot support regular expression style include/exclude settings as they can only be applied to string fields. Use an array of values for include/exclude clauses",
-                            bound.agg.name
-                        ),
-                    ));
+                    return Err(only_strings(&bound.agg.name));
                 };
                 list.iter()
                     .map(|value| match kind {
@@ -83,8 +76,8 @@ impl Allowed {
                         Type::Boolean if value.is_boolean() || value.is_string() => {
                             Ok(kind.raw(f64::from(u8::from(text(value) == "true"))))
                         }
-                        Type::Whole if value.is_i64() => {
-                            Ok(tantivy::i64_to_u64(value.as_i64().unwrap_or_default()))
+                        Type::Whole | Type::Unsigned if kind.exact(value).is_some() => {
+                            Ok(kind.exact(value).unwrap_or_default())
                         }
                         _ => as_f64(value).map(|number| kind.raw(number)).ok_or_else(|| {
                             ApiError::argument(format!(
@@ -105,6 +98,10 @@ impl Allowed {
                     .transpose()?
                     .unwrap_or_default(),
             ));
+        }
+        let is_pattern = |matcher: &Option<Matcher>| matches!(matcher, Some(Matcher::Regex(_)));
+        if kind == Type::Ip && (is_pattern(&include.include) || is_pattern(&include.exclude)) {
+            return Err(only_strings(&bound.agg.name));
         }
         let count = usize::try_from(values.words()).unwrap_or(usize::MAX);
         let listed = |matcher: &Option<Matcher>| -> Option<Vec<String>> {
@@ -142,7 +139,7 @@ impl Allowed {
         let excludes: HashSet<String> = listed(&include.exclude).into_iter().flatten().collect();
         let wanted = |word: &str| {
             if let Some((part, parts)) = include.partition {
-                return hash_word(word.as_bytes()) % parts == part;
+                return partition::of_word(word, parts) == part;
             }
             let included = match (&include.include, &includes) {
                 (Some(Matcher::Regex(regex)), _) => regex.is_match(word),
@@ -177,7 +174,7 @@ impl Allowed {
             Self::Numbers(include, exclude) => {
                 include.as_ref().is_none_or(|set| set.contains(&raw)) && !exclude.contains(&raw)
             }
-            Self::Part(part, parts) => hash_number(raw) % parts == *part,
+            Self::Part(part, parts) => partition::of_number(raw, *parts) == *part,
         }
     }
 }
@@ -335,4 +332,15 @@ pub fn word_key(word: &str, ip: bool) -> Key {
         return Key::Ip(bits);
     }
     Key::Word(word.into())
+}
+
+/// What Elasticsearch says of a regular expression over what is no string.
+fn only_strings(agg: &str) -> ApiError {
+    ApiError::new(
+        500,
+        "aggregation_execution_exception",
+        format!(
+            "Aggregation [{agg}] cannot support regular expression style include/exclude settings as they can only be applied to string fields. Use an array of values for include/exclude clauses"
+        ),
+    )
 }

@@ -197,7 +197,9 @@ impl Source {
                 source_zone(source),
                 now,
             )?),
-            Type::Whole if value.is_i64() => i64_to_u64(value.as_i64().unwrap_or_default()),
+            Type::Whole | Type::Unsigned if kind.exact(value).is_some() => {
+                kind.exact(value).unwrap_or_default()
+            }
             Type::Boolean if value.is_boolean() => kind.raw(f64::from(u8::from(value == &Value::Bool(true)))),
             kind if kind.is_number() => kind.raw(as_f64(value).ok_or_else(wrong)?),
             Type::Ip => {
@@ -269,7 +271,7 @@ fn source_zone(source: &Resolved) -> &Zone {
 
 #[expect(clippy::cast_possible_truncation, reason = "saturates")]
 fn whole(kind: Type, raw: u64) -> i64 {
-    if kind == Type::Float {
+    if matches!(kind, Type::Float | Type::Unsigned) {
         kind.number(raw) as i64
     } else {
         u64_to_i64(raw)

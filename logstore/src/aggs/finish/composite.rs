@@ -86,6 +86,7 @@ fn part_json(part: &Key, asked: &CompositeSource, source: &Resolved) -> Value {
                     _ => json!(u64_to_i64(*raw)),
                 }
             }
+            (SourceKind::Terms, Type::Unsigned) => json!(raw),
             (SourceKind::Terms, kind) => match source.show.text(kind.number(*raw)) {
                 Some(text) => text.into(),
                 None => number_json(*raw, kind),

@@ -28,6 +28,7 @@ pub struct Waiting {
 pub(super) fn tag(one: One<'_>) -> String {
     let letter = match one.plan.sources.first().map(|source| source.kind) {
         Some(Type::Float) => "d",
+        Some(Type::Unsigned) => "ul",
         Some(Type::Word | Type::Ip) | None => "s",
         Some(_) => "l",
     };
@@ -199,7 +200,7 @@ fn write_key(key: &Key, sources: &[Resolved], head: &mut Map<String, Value>) -> 
             let text = source.show.text(number);
             let name = text.clone().unwrap_or_else(|| match source.kind {
                 Type::Float => float_text(number),
-                _ => u64_to_i64(*raw).to_string(),
+                _ => value.to_string(),
             });
             head.insert("key".into(), value);
             if let Some(text) = text {
@@ -219,6 +220,7 @@ fn write_key(key: &Key, sources: &[Resolved], head: &mut Map<String, Value>) -> 
 pub fn number_json(raw: u64, kind: Type) -> Value {
     match kind {
         Type::Float => float_json(kind.number(raw)),
+        Type::Unsigned => json!(raw),
         _ => json!(u64_to_i64(raw)),
     }
 }

@@ -138,16 +138,12 @@ impl Pipeline {
             ),
             "cumulative_sum" => PipelineKind::CumulativeSum,
             "moving_fn" => PipelineKind::MovingFunction {
-                window: options.positive("window", 0).and_then(|window| {
-                    if window == 0 {
-                        Err(ApiError::argument(format!(
-                            "[window] of [{}] must be a positive, non-zero integer.",
-                            options.name
-                        )))
-                    } else {
-                        Ok(window)
-                    }
-                })?,
+                window: options
+                    .get("window")
+                    .and_then(as_f64)
+                    .filter(|window| *window >= 1.0)
+                    .ok_or_else(|| ApiError::argument("[window] must be a positive, non-zero integer."))
+                    .and_then(|_| options.positive("window", 1))?,
                 shift: options.get("shift").and_then(Value::as_i64).unwrap_or(0),
                 script: script(options)?,
                 skip_first: false,

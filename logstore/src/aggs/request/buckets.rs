@@ -297,8 +297,11 @@ impl Filters {
         }
         single.sort_by(|(a, _), (b, _)| a.cmp(b));
         let mut filters = Vec::with_capacity(single.len() * (single.len() + 1) / 2);
+        let only_pairs = options.flag("show_only_intersecting", false);
         for (place, (key, query)) in single.iter().enumerate() {
-            filters.push((key.clone(), query.clone()));
+            if !only_pairs {
+                filters.push((key.clone(), query.clone()));
+            }
             for (other, second) in single.iter().skip(place + 1) {
                 let both = Query::bool(Bool {
                     filter: vec![query.clone(), second.clone()],

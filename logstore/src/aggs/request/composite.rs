@@ -74,7 +74,13 @@ impl Composite {
                 push(spec)?;
             }
         }
-        if sources.is_empty() || sources.len() > MAX_SOURCES {
+        if options.get("sources").is_none() {
+            return Err(ApiError::argument("Required [sources]"));
+        }
+        if sources.is_empty() {
+            return Err(ApiError::argument("Composite [sources] cannot be null or empty"));
+        }
+        if sources.len() > MAX_SOURCES {
             return Err(options.refuse(
                 "sources",
                 &format!(

@@ -2,8 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
-use super::Source;
 use super::options::{Options, as_f64};
+use super::{Agg, AggKind, Source};
+use crate::aggs::sketch::Method;
+use crate::aggs::sketch::hdr::MAX_DIGITS;
 use crate::error::{ApiError, ApiResult};
 use crate::query::dsl::list;
 use crate::search::SearchRequest;
@@ -14,6 +16,9 @@ const DEFAULT_PERCENTS: &[f64] = &[1.0, 5.0, 25.0, 50.0, 75.0, 95.0, 99.0];
 
 /// Compression of a digest when none is asked for.
 const DEFAULT_COMPRESSION: f64 = 100.0;
+
+/// Digits of a histogram when none are asked for.
+const DEFAULT_DIGITS: u32 = 3;
 
 /// Most hits of one bucket, Elasticsearch's `index.max_inner_result_window`.
 const MAX_TOP_HITS: usize = 100;
@@ -77,8 +82,22 @@ pub struct Percents {
     pub wanted: Vec<f64>,
     /// An object instead of a list.
     pub keyed: bool,
-    /// Compression of the digest.
-    pub compression: f64,
+    /// How the spread of the values is kept.
+    pub method: Method,
+    /// Whether few values are not interpolated between, as OpenSearch 3 does not.
+    pub stepped: bool,
+}
+
+/// Lets percentiles be found as OpenSearch 3 finds them.
+pub fn step_percentiles(aggs: &mut [Agg]) {
+    for agg in aggs {
+        if let AggKind::Metric(metric) = &mut agg.kind
+            && let MetricKind::Percentiles(percents) = &mut metric.kind
+        {
+            percents.stepped = true;
+        }
+        step_percentiles(&mut agg.subs);
+    }
 }
 
 // === impl Metric ===
@@ -107,6 +126,14 @@ impl Metric {
             }
             "value_count" => MetricKind::ValueCount,
             "cardinality" => {
+                if let Some(threshold) = options.get("precision_threshold").and_then(Value::as_i64)
+                    && threshold < 0
+                {
+                    return Err(ApiError::argument(format!(
+                        "[precisionThreshold] must be greater than or equal to 0. Found [{threshold}] in [{}]",
+                        options.name
+                    )));
+                }
                 options.count("precision_threshold")?;
                 MetricKind::Cardinality
             }
@@ -114,6 +141,17 @@ impl Metric {
                 MetricKind::Percentiles(Percents::parse(options, "percents", Some(DEFAULT_PERCENTS))?)
             }
             "percentile_ranks" => MetricKind::PercentileRanks(Percents::parse(options, "values", None)?),
+            "median_absolute_deviation"
+                if options
+                    .number("compression")?
+                    .is_some_and(|compression| compression <= 0.0) =>
+            {
+                return Err(ApiError::argument(format!(
+                    "[compression] must be greater than 0. Found [{:?}] in [{}]",
+                    options.number("compression")?.unwrap_or_default(),
+                    options.name
+                )));
+            }
             "median_absolute_deviation" => MetricKind::MedianAbsoluteDeviation(compression(
                 options,
                 options.number("compression")?,
@@ -160,6 +198,9 @@ impl Metric {
 impl Percents {
     fn parse(options: Options<'_>, key: &str, default: Option<&[f64]>) -> ApiResult<Self> {
         let given = list(options.get(key));
+        if options.has_null(key) {
+            return Err(options.refuse(key, &format!("[{key}] must not be null: [{}]", options.name)));
+        }
         let mut wanted = given
             .iter()
             .map(|value| as_f64(value).ok_or_else(|| options.invalid(key, value)))
@@ -191,12 +232,34 @@ impl Percents {
             .get("tdigest")
             .and_then(|tdigest| tdigest.get("compression"))
             .and_then(as_f64);
+        let digest = compression(options, digest, DEFAULT_COMPRESSION)?;
         Ok(Self {
             wanted,
             keyed: options.flag("keyed", true),
-            compression: compression(options, digest, DEFAULT_COMPRESSION)?,
+            method: match options.get("hdr") {
+                None => Method::Digest(digest),
+                Some(hdr) => Method::Hdr(digits(options, hdr)?),
+            },
+            stepped: false,
         })
     }
+}
+
+/// The digits that a histogram keeps of each value.
+fn digits(options: Options<'_>, hdr: &Value) -> ApiResult<u32> {
+    let Some(given) = hdr.get("number_of_significant_value_digits") else {
+        return Ok(DEFAULT_DIGITS);
+    };
+    given
+        .as_u64()
+        .and_then(|digits| u32::try_from(digits).ok())
+        .filter(|digits| *digits <= MAX_DIGITS)
+        .ok_or_else(|| {
+            ApiError::argument(format!(
+                "[numberOfSignificantValueDigits] must be between 0 and {MAX_DIGITS} in [{}]",
+                options.name
+            ))
+        })
 }
 
 /// A digest's compression, bounded: it is memory.

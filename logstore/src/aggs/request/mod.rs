@@ -187,6 +187,8 @@ pub struct Source {
     pub format: Option<String>,
     /// Zone in which dates are read and written.
     pub zone: Option<Zone>,
+    /// The type of a field that no index maps.
+    pub value_type: Option<String>,
 }
 
 // === impl Source ===
@@ -199,6 +201,7 @@ impl Source {
             missing: None,
             format: None,
             zone: None,
+            value_type: None,
         }
     }
 }

@@ -28,6 +28,11 @@ impl<'a> Options<'a> {
         self.map.get(key).filter(|value| !value.is_null())
     }
 
+    /// Whether an option is there, and null.
+    pub fn has_null(&self, key: &str) -> bool {
+        self.map.get(key).is_some_and(Value::is_null)
+    }
+
     /// A scalar as text.
     pub fn string(&self, key: &str) -> Option<String> {
         self.get(key).map(text)
@@ -127,6 +132,7 @@ impl<'a> Options<'a> {
             missing: self.get("missing").cloned(),
             format: self.string("format"),
             zone: self.zone()?,
+            value_type: self.string("value_type").or_else(|| self.string("valueType")),
         })
     }
 

@@ -110,6 +110,60 @@ impl Digest {
         Some(last.0 + (self.max - last.0) * part)
     }
 
+    /// The same by the rule of later digests, which OpenSearch 3 has: near a value that stands alone it is that
+    /// value, without interpolation.
+    pub fn stepped_quantile(&mut self, share: f64) -> Option<f64> {
+        self.compress();
+        let (first, last) = (*self.centroids.first()?, *self.centroids.last()?);
+        if self.centroids.len() == 1 {
+            return Some(first.0);
+        }
+        let total = self.weight();
+        let index = share * total;
+        if index < 1.0 {
+            return Some(self.min);
+        }
+        if first.1 > 1.0 && index < first.1 / 2.0 {
+            let part = (index - 1.0) / (first.1 / 2.0 - 1.0);
+            return Some(self.min + part * (first.0 - self.min));
+        }
+        if index > total - 1.0 {
+            return Some(self.max);
+        }
+        if last.1 > 1.0 && total - index <= last.1 / 2.0 {
+            let part = (total - index - 1.0) / (last.1 / 2.0 - 1.0);
+            return Some(self.max - part * (self.max - last.0));
+        }
+        let mut centre = first.1 / 2.0;
+        for pair in self.centroids.windows(2) {
+            let (a, b) = (pair[0], pair[1]);
+            let step = f64::midpoint(a.1, b.1);
+            if centre + step > index {
+                let (mut left, mut right) = (0.0, 0.0);
+                if a.1 == 1.0 {
+                    if index - centre < 0.5 {
+                        return Some(a.0);
+                    }
+                    left = 0.5;
+                }
+                if b.1 == 1.0 {
+                    if centre + step - index <= 0.5 {
+                        return Some(b.0);
+                    }
+                    right = 0.5;
+                }
+                let (from_a, to_b) = (index - centre - left, centre + step - index - right);
+                return Some((a.0 * to_b + b.0 * from_a) / (from_a + to_b));
+            }
+            centre += step;
+        }
+        let (from_last, to_end) = (
+            index - total - last.1 / 2.0,
+            last.1 / 2.0 - (index - total - last.1 / 2.0),
+        );
+        Some((last.0 * from_last + self.max * to_end) / (from_last + to_end))
+    }
+
     /// The share (0 to 1) of values below a value; `None` without values.
     pub fn rank(&mut self, value: f64) -> Option<f64> {
         self.compress();
@@ -225,6 +279,19 @@ mod tests {
             (99.0, 151.0),
         ] {
             assert_eq!(digest.quantile(percent / 100.0), Some(expected), "{percent}");
+        }
+        for (percent, expected) in [
+            (1.0, 1.0),
+            (25.0, 51.0),
+            (50.0, 101.0),
+            (75.0, 151.0),
+            (99.0, 151.0),
+        ] {
+            assert_eq!(
+                digest.stepped_quantile(percent / 100.0),
+                Some(expected),
+                "{percent}"
+            );
         }
         assert_eq!(of(&[]).quantile(0.5), None);
         assert_eq!(of(&[7.0]).quantile(0.99), Some(7.0));

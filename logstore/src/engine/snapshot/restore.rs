@@ -74,7 +74,7 @@ impl Store {
         )?;
         let mut meta = held.meta.clone();
         meta["name"] = target.into();
-        meta["uuid"] = op::new_id().as_ref().into();
+        meta["uuid"] = op::new_uuid().as_ref().into();
         if settings.is_object() {
             let mut merged = Settings::default();
             merged.merge(&meta["settings"])?;

@@ -4,9 +4,16 @@
 use super::super::call::Call;
 use super::table::{Cell, Column, Table, column, extra};
 use crate::date;
+use crate::date::Millis;
+use crate::engine::snapshot::Repository;
 use crate::error::ApiResult;
 use crate::http::nodes::NODE_ID;
+use crate::mapping::pattern;
+use crate::present::Presented;
 use crate::present::root::CLUSTER_NAME;
+
+/// A column that only OpenSearch has.
+const CLUSTER_MANAGER: &str = "discovered_cluster_manager";
 
 const HEALTH: &[Column] = &[
     column("epoch", "t,time", "seconds since 1970-01-01 00:00:00"),
@@ -15,6 +22,11 @@ const HEALTH: &[Column] = &[
     column("status", "st", "health status"),
     column("node.total", "nt,nodeTotal", "total number of nodes"),
     column("node.data", "nd,nodeData", "number of nodes that can store data"),
+    column(
+        CLUSTER_MANAGER,
+        "dcm,dm,discoveredClusterManager",
+        "whether the cluster manager is known",
+    ),
     column(
         "shards",
         "t,sh,shards.total,shardsTotal",
@@ -91,6 +103,12 @@ const NODES: &[Column] = &[
         "fdc,fileDescriptorCurrent",
         "used file descriptors",
     ),
+    extra(
+        "file_desc.percent",
+        "fdp,fileDescriptorPercent",
+        "used file descriptor ratio",
+    ),
+    extra("file_desc.max", "fdm,fileDescriptorMax", "max file descriptors"),
     column("cpu", "", "recent cpu usage"),
     column("load_1m", "l", "1m load avg"),
     column("load_5m", "l", "5m load avg"),
@@ -101,7 +119,9 @@ const NODES: &[Column] = &[
         "r,role,nodeRole",
         "m:master eligible node, d:data node, i:ingest node",
     ),
+    column("node.roles", "rs,all roles", "the roles in full"),
     column("master", "m", "*:current master"),
+    column("cluster_manager", "cm,m", "*:current cluster manager"),
     column("name", "n", "node name"),
 ];
 
@@ -181,8 +201,25 @@ const REPOSITORIES: &[Column] = &[
 
 const SNAPSHOTS: &[Column] = &[
     column("id", "id,snapshot", "unique snapshot"),
-    column("repository", "re,repo", "repository name"),
-    column("status", "s", "snapshot name"),
+    column("status", "s,status", "snapshot status"),
+    column(
+        "start_epoch",
+        "ste,startEpoch",
+        "start time in seconds since 1970-01-01 00:00:00",
+    ),
+    column("start_time", "sti,startTime", "start time in HH:MM:SS"),
+    column(
+        "end_epoch",
+        "ete,endEpoch",
+        "end time in seconds since 1970-01-01 00:00:00",
+    ),
+    column("end_time", "eti,endTime", "end time in HH:MM:SS"),
+    column("duration", "dur,duration", "duration"),
+    column("indices", "i,indices", "number of indices"),
+    column("successful_shards", "ss", "number of successful shards"),
+    column("failed_shards", "fs", "number of failed shards"),
+    column("total_shards", "ts", "number of total shards"),
+    extra("reason", "r,reason", "reason for failures"),
 ];
 
 const FIELDDATA: &[Column] = &[
@@ -193,6 +230,9 @@ const FIELDDATA: &[Column] = &[
     column("field", "f", "field name"),
     column("size", "s", "field data usage"),
 ];
+
+/// Characters of a node's id that tables show unless the whole is asked for.
+const SHORT_ID: usize = 4;
 
 /// `_cat/health`.
 pub fn health(call: &Call) -> ApiResult<Table> {
@@ -206,6 +246,7 @@ pub fn health(call: &Call) -> ApiResult<Table> {
         call.store().status().word().into(),
         1.into(),
         1.into(),
+        "true".into(),
         shards.into(),
         shards.into(),
         0.into(),
@@ -215,6 +256,13 @@ pub fn health(call: &Call) -> ApiResult<Table> {
         "-".into(),
         "100.0%".into(),
     ]);
+    if call.app.presented != Presented::OpenSearch3 {
+        table.drop_column(CLUSTER_MANAGER);
+    }
+    if call.params.get("ts").is_some_and(|ts| ts == "false") {
+        table.drop_column("epoch");
+        table.drop_column("timestamp");
+    }
     Ok(table)
 }
 
@@ -223,8 +271,10 @@ pub fn nodes(call: &Call) -> ApiResult<Table> {
     let figures = call.app.figures();
     let port = call.app.address.rsplit_once(':').map_or("", |(_, port)| port);
     let mut table = Table::new(NODES);
+    let short = NODE_ID.get(..SHORT_ID).unwrap_or(NODE_ID);
+    let full = call.flag("full_id");
     table.push(vec![
-        NODE_ID.into(),
+        if full { NODE_ID } else { short }.into(),
         u64::from(std::process::id()).into(),
         call.app.ip().into(),
         port.into(),
@@ -233,7 +283,7 @@ pub fn nodes(call: &Call) -> ApiResult<Table> {
         Cell::Bytes(figures.disk_total),
         Cell::Bytes(figures.disk_total - figures.disk_free.min(figures.disk_total)),
         Cell::Bytes(figures.disk_free),
-        figures.disk_percent().into(),
+        format!("{:.2}", figures.disk_share()).into(),
         Cell::Bytes(figures.resident),
         figures.resident_percent().into(),
         Cell::Bytes(figures.memory_total),
@@ -241,15 +291,25 @@ pub fn nodes(call: &Call) -> ApiResult<Table> {
         figures.memory_percent().into(),
         Cell::Bytes(figures.memory_total),
         figures.open_files.into(),
+        (figures.open_files * 100 / figures.most_files.max(1)).into(),
+        figures.most_files.into(),
         call.app.processor_percent().into(),
         format!("{:.2}", figures.load[0]).into(),
         format!("{:.2}", figures.load[1]).into(),
         format!("{:.2}", figures.load[2]).into(),
         Cell::Millis(figures.uptime_millis),
         "dim".into(),
+        "cluster_manager,data,ingest".into(),
+        "*".into(),
         "*".into(),
         call.app.node.as_str().into(),
     ]);
+    if call.app.presented == Presented::OpenSearch3 {
+        table.drop_column("master");
+    } else {
+        table.drop_column("node.roles");
+        table.drop_column("cluster_manager");
+    }
     Ok(table)
 }
 
@@ -344,13 +404,58 @@ pub fn attributes(_call: &Call) -> ApiResult<Table> {
 }
 
 /// `_cat/repositories`.
-pub fn repositories(_call: &Call) -> ApiResult<Table> {
-    Ok(Table::new(REPOSITORIES))
+pub fn repositories(call: &Call) -> ApiResult<Table> {
+    let mut table = Table::new(REPOSITORIES);
+    for (name, body) in &call.store().state().repositories {
+        let kind = body.get("type").map_or("fs".to_owned(), crate::query::dsl::text);
+        table.push(vec![name.as_str().into(), kind.into()]);
+    }
+    Ok(table)
 }
 
-/// `_cat/snapshots`.
-pub fn snapshots(_call: &Call) -> ApiResult<Table> {
-    Ok(Table::new(SNAPSHOTS))
+/// `_cat/snapshots`, with names or wildcards of repositories at the end.
+pub fn snapshots(call: &Call) -> ApiResult<Table> {
+    let wanted = call.name("index");
+    let clock = |at: Millis| date::format::format(at, Some("HH:mm:ss"), &date::zone::Zone::UTC);
+    let seconds = |at: Millis| u64::try_from(at / 1000).unwrap_or_default();
+    let mut table = Table::new(SNAPSHOTS);
+    let state = call.store().state();
+    let named = |name: &str| {
+        wanted.is_empty()
+            || wanted
+                .split(',')
+                .any(|one| one == "_all" || pattern::matches(one, name))
+    };
+    for (name, body) in state.repositories.iter().filter(|(name, _)| named(name)) {
+        let repository = Repository::open(name, body, &call.store().repository_roots())?;
+        for snapshot in repository.list()? {
+            let (failed, whole) = (snapshot.failures.len() as u64, snapshot.indices.len() as u64);
+            let status = match (failed, whole) {
+                (0, _) => "SUCCESS",
+                (_, 0) => "FAILED",
+                _ => "PARTIAL",
+            };
+            table.push(vec![
+                snapshot.name.as_str().into(),
+                status.into(),
+                seconds(snapshot.started).into(),
+                clock(snapshot.started).into(),
+                seconds(snapshot.ended).into(),
+                clock(snapshot.ended).into(),
+                Cell::Millis(u64::try_from(snapshot.ended - snapshot.started).unwrap_or_default()),
+                (whole + failed).into(),
+                whole.into(),
+                failed.into(),
+                (whole + failed).into(),
+                snapshot
+                    .failures
+                    .values()
+                    .next()
+                    .map_or(Cell::Empty, |reason| reason.as_str().into()),
+            ]);
+        }
+    }
+    Ok(table)
 }
 
 /// `_cat/fielddata`.

@@ -7,7 +7,7 @@ use crate::date;
 use crate::engine::entry::Entry;
 use crate::engine::resolve::Options;
 use crate::engine::template::TemplateKind;
-use crate::error::ApiResult;
+use crate::error::{ApiError, ApiResult};
 use crate::http::nodes::NODE_ID;
 use crate::mapping::pattern;
 
@@ -120,6 +120,33 @@ fn entries(call: &Call) -> ApiResult<Vec<Entry>> {
     )
 }
 
+/// The same without those that a setting hides, unless the request names them or asks for hidden ones.
+fn shown(call: &Call) -> ApiResult<Vec<Entry>> {
+    let mut all = entries(call)?;
+    if call.params.contains_key("expand_wildcards") {
+        return Ok(all);
+    }
+    let state = call.store().state();
+    let expression = call.name("index").trim_matches('/');
+    let parts: Vec<&str> = expression.split(',').filter(|part| !part.is_empty()).collect();
+    let names = |known: &str, hidden: bool| {
+        parts.iter().any(|part| {
+            *part == known
+                || pattern::matches(part, known)
+                    && (!hidden || part.starts_with('.') && known.starts_with('.'))
+        })
+    };
+    all.retain(|entry| {
+        entry.setting("index.hidden").as_deref() != Some("true")
+            || names(entry.name(), true)
+            || state
+                .aliases
+                .of_index(entry.name())
+                .any(|(alias, spec)| names(alias, spec.is_hidden == Some(true)))
+    });
+    Ok(all)
+}
+
 fn segments_of(entry: &Entry) -> u64 {
     match entry {
         Entry::Log(index) => index.searcher().segment_readers().len() as u64,
@@ -131,7 +158,14 @@ fn segments_of(entry: &Entry) -> u64 {
 pub fn indices(call: &Call) -> ApiResult<Table> {
     let mut table = Table::new(INDICES);
     let wanted = call.params.get("health").map(String::as_str);
-    for entry in entries(call)?
+    if let Some(health) = wanted
+        && !matches!(health, "green" | "yellow" | "red")
+    {
+        return Err(ApiError::argument(format!(
+            "unknown cluster health status [{health}]"
+        )));
+    }
+    for entry in shown(call)?
         .iter()
         .filter(|entry| wanted.is_none_or(|health| health == entry.status().word()))
     {
@@ -143,8 +177,8 @@ pub fn indices(call: &Call) -> ApiResult<Table> {
             if closed { "close" } else { "open" }.into(),
             entry.name().into(),
             entry.uuid().into(),
-            1.into(),
-            0.into(),
+            entry.declared("index.number_of_shards", 1).into(),
+            entry.declared("index.number_of_replicas", 0).into(),
             open(entry.doc_count().into()),
             open(entry.deleted_count().into()),
             u64::try_from(entry.created()).unwrap_or_default().into(),
@@ -214,16 +248,21 @@ pub fn aliases(call: &Call) -> ApiResult<Table> {
     let wanted = call.name("index");
     let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "-".to_owned());
     for (alias, indices) in call.store().state().aliases.iter() {
-        let by_dot = wanted.contains('.')
-            || call
-                .params
-                .get("expand_wildcards")
-                .is_none_or(|words| words != "open");
+        let hides = call
+            .params
+            .get("expand_wildcards")
+            .is_some_and(|words| !words.split(',').any(|word| matches!(word, "all" | "hidden")));
         let fits = wanted.is_empty() || wanted.split(',').any(|name| pattern::matches(name, alias));
-        if !fits || !by_dot || !crate::security::scope::sees(alias) {
+        if !fits || !crate::security::scope::sees(alias) {
             continue;
         }
+        let named = wanted
+            .split(',')
+            .any(|name| name == alias || name.starts_with('.') && pattern::matches(name, alias));
         for (index, spec) in indices {
+            if hides && !named && (spec.is_hidden == Some(true) || alias.starts_with('.')) {
+                continue;
+            }
             table.push(vec![
                 alias.as_str().into(),
                 index.as_str().into(),

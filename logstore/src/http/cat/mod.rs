@@ -46,7 +46,21 @@ pub fn show(call: &Call) -> ApiResult<Reply> {
             call.method
         ))
     })?;
-    make(call)?.reply(&call.params)
+    let mut params = call.params.clone();
+    // Who accepts only JSON or YAML gets that, without saying so a second time.
+    let accept = call
+        .headers
+        .get(axum::http::header::ACCEPT)
+        .and_then(|accept| accept.to_str().ok())
+        .unwrap_or_default();
+    for (kind, format) in [("application/json", "json"), ("application/yaml", "yaml")] {
+        if accept.starts_with(kind) {
+            params
+                .entry("format".to_owned())
+                .or_insert_with(|| format.to_owned());
+        }
+    }
+    make(call)?.reply(&params)
 }
 
 /// `_cat`: what there is.

@@ -79,7 +79,7 @@ pub const fn extra(name: &'static str, aliases: &'static str, help: &'static str
 /// A table.
 #[derive(Debug)]
 pub struct Table {
-    columns: &'static [Column],
+    columns: Vec<Column>,
     rows: Vec<Vec<Cell>>,
 }
 
@@ -87,9 +87,9 @@ pub struct Table {
 
 impl Table {
     /// An empty table.
-    pub fn new(columns: &'static [Column]) -> Self {
+    pub fn new(columns: &[Column]) -> Self {
         Self {
-            columns,
+            columns: columns.to_vec(),
             rows: Vec::new(),
         }
     }
@@ -98,6 +98,16 @@ impl Table {
     pub fn push(&mut self, row: Vec<Cell>) {
         debug_assert_eq!(row.len(), self.columns.len(), "a cell for each column");
         self.rows.push(row);
+    }
+
+    /// Leaves out a column that the presented version does not have, or that is not wanted.
+    pub fn drop_column(&mut self, name: &str) {
+        if let Some(place) = self.columns.iter().position(|column| column.name == name) {
+            self.columns.remove(place);
+            for row in &mut self.rows {
+                row.remove(place);
+            }
+        }
     }
 
     fn find(&self, name: &str) -> Vec<usize> {
@@ -115,7 +125,7 @@ impl Table {
     pub fn reply(mut self, params: &Params) -> ApiResult<Reply> {
         if flag(params, "help") {
             let mut lines = vec![];
-            for column in self.columns {
+            for column in &self.columns {
                 let aliases = if column.aliases.is_empty() {
                     "-"
                 } else {
@@ -194,9 +204,11 @@ impl Table {
         let numeric: Vec<bool> = chosen
             .iter()
             .map(|(place, _)| {
-                self.rows.first().is_some_and(|row| {
-                    matches!(row[*place], Cell::Number(_) | Cell::Bytes(_) | Cell::Millis(_))
-                })
+                // A moment is a number, and stands to the left all the same.
+                !self.columns[*place].name.ends_with("epoch")
+                    && self.rows.first().is_some_and(|row| {
+                        matches!(row[*place], Cell::Number(_) | Cell::Bytes(_) | Cell::Millis(_))
+                    })
             })
             .collect();
         lines.extend(
@@ -275,12 +287,15 @@ fn aligned(lines: &[Vec<String>], numeric: &[bool]) -> String {
                 let width = widths[place];
                 if numeric.get(place) == Some(&true) {
                     format!("{cell:>width$}")
+                } else if place + 1 == columns {
+                    // What stands last needs no room behind it.
+                    cell.clone()
                 } else {
                     format!("{cell:<width$}")
                 }
             })
             .collect();
-        text.push_str(cells.join(" ").trim_end());
+        text.push_str(&cells.join(" "));
         text.push('\n');
     }
     text

@@ -124,6 +124,15 @@ fn multi_kind(spec: &Spec<'_>) -> ApiResult<MultiKind> {
 
 /// `multi_match`.
 pub(super) fn multi_match(body: &Value) -> ApiResult<Query> {
+    if body.get("type").is_some_and(|kind| kind == "bool_prefix") {
+        for option in ["slop", "cutoff_frequency"] {
+            if body.get(option).is_some() {
+                return Err(ApiError::argument(format!(
+                    "[{option}] not allowed for type [bool_prefix]"
+                )));
+            }
+        }
+    }
     let spec = Spec::object("multi_match", body)?;
     let kind = multi_kind(&spec)?;
     let mut words = spec.words()?;

@@ -55,6 +55,40 @@ const UNSUPPORTED: &[&str] = &[
     "xy_shape",
 ];
 
+/// Queries of Elasticsearch that this store has.
+const KNOWN: &[&str] = &[
+    "bool",
+    "boosting",
+    "constant_score",
+    "dis_max",
+    "exists",
+    "function_score",
+    "fuzzy",
+    "ids",
+    "match",
+    "match_all",
+    "match_bool_prefix",
+    "match_none",
+    "match_phrase",
+    "match_phrase_prefix",
+    "multi_match",
+    "nested",
+    "prefix",
+    "query_string",
+    "range",
+    "regexp",
+    "simple_query_string",
+    "term",
+    "terms",
+    "wildcard",
+    "wrapper",
+];
+
+/// Whether a word is the name of a query, of this store or only of Elasticsearch.
+pub fn is_query(name: &str) -> bool {
+    KNOWN.contains(&name) || UNSUPPORTED.contains(&name)
+}
+
 /// Reads a query.
 pub fn parse(body: &Value) -> ApiResult<Query> {
     parse_at(body, 0)

@@ -67,6 +67,11 @@ impl<'a> Lowering<'a> {
             Query::Ids(ids) => Box::new(TermSetQuery::new(
                 ids.iter().map(|id| Term::from_field_text(self.fields.id, id)),
             )),
+            Query::Exists(field) if field == "_source" => {
+                return Err(ApiError::query_shard(
+                    "The [_source] field may not be queried directly",
+                ));
+            }
             Query::Exists(field) => self.exists(field),
             Query::Term {
                 field,
@@ -398,7 +403,7 @@ impl<'a> Lowering<'a> {
         }
         any(fields
             .iter()
-            .filter(|field| !field.unindexed)
+            .filter(|field| !field.unindexed || field.is_binary())
             .map(|field| match field.column() {
                 Some(column) => Box::new(ExistsQuery::new(column, field.kind == Kind::Flattened)) as Boxed,
                 None => self.text_exists(field),

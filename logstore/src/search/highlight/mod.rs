@@ -18,7 +18,17 @@ use crate::query::dsl;
 use options::Options;
 
 /// The `highlight` of a hit: for each field with a match, its fragments.
-pub fn highlight(asked: &Highlight, query: &Query, source: &Value, mapping: &Mapping) -> Map<String, Value> {
+///
+/// # Errors
+/// Says which text is longer than `most` characters, unless the request says how much of it is to be looked at, or the
+/// mapping that it was indexed with what highlighting needs.
+pub fn highlight(
+    asked: &Highlight,
+    query: &Query,
+    source: &Value,
+    mapping: &Mapping,
+    most: usize,
+) -> Result<Map<String, Value>, String> {
     let mut out = Map::new();
     let marks = marks::collect(query);
     for (name, options) in &asked.fields {
@@ -29,13 +39,30 @@ pub fn highlight(asked: &Highlight, query: &Query, source: &Value, mapping: &Map
             {
                 continue;
             }
+            let has_offsets = !options.plain
+                && field
+                    .params
+                    .get("index_options")
+                    .is_some_and(|kept| kept == "offsets");
+            if options.max_analyzed.is_none() && !has_offsets {
+                let long = path::values(source, &field.path)
+                    .into_iter()
+                    .map(dsl::text)
+                    .any(|text| text.len() > most && text.chars().count() > most);
+                if long {
+                    return Err(format!(
+                        "The length of [{}] has exceeded [{most}] - maximum allowed to be analyzed for highlighting. This maximum can be set by changing the [index.highlight.max_analyzed_offset] index level setting. For large texts, indexing with offsets or term vectors is recommended!",
+                        field.path
+                    ));
+                }
+            }
             let fragments = one(&field, own.as_deref().unwrap_or(&marks), options, source, mapping);
             if !fragments.is_empty() {
                 out.insert(field.path.to_string(), fragments.into());
             }
         }
     }
-    out
+    Ok(out)
 }
 
 fn one(

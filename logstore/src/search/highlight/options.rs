@@ -35,6 +35,10 @@ pub struct Options {
     pub matched_fields: Vec<String>,
     /// The text is escaped for HTML.
     pub html: bool,
+    /// Whether the plain highlighter is asked for, which analyses every text anew.
+    pub plain: bool,
+    /// Characters of a text that are looked at.
+    pub max_analyzed: Option<usize>,
 }
 
 impl Default for Options {
@@ -50,6 +54,8 @@ impl Default for Options {
             query: None,
             matched_fields: Vec::new(),
             html: false,
+            plain: false,
+            max_analyzed: None,
         }
     }
 }
@@ -139,6 +145,12 @@ impl Options {
         }
         if let Some(encoder) = spec.get("encoder").and_then(Value::as_str) {
             self.html = encoder == "html";
+        }
+        self.max_analyzed = size("max_analyzer_offset")?
+            .or(size("max_analyzed_offset")?)
+            .or(self.max_analyzed);
+        if let Some(kind) = spec.get("type").and_then(Value::as_str) {
+            self.plain = kind == "plain";
         }
         match spec.get("type").and_then(Value::as_str) {
             None

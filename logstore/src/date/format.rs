@@ -54,6 +54,34 @@ pub fn format(millis: Millis, format: Option<&str>, zone: &Zone) -> String {
     }
 }
 
+/// Writes a date with nanoseconds beyond its milliseconds, where the format has room for them.
+pub fn format_nanos(millis: Millis, rest: i64, format: Option<&str>) -> String {
+    let first = format
+        .and_then(|format| format.split("||").next())
+        .unwrap_or("strict_date_optional_time_nanos");
+    if rest == 0 {
+        return self::format(millis, format, &Zone::UTC);
+    }
+    match first {
+        "epoch_millis" => format!("{millis}.{rest:06}"),
+        "strict_date_optional_time_nanos" => {
+            let text = iso(millis);
+            let digits = format!("{rest:06}");
+            format!("{}{}Z", text.trim_end_matches('Z'), digits.trim_end_matches('0'))
+        }
+        pattern if pattern.contains("SSSS") => {
+            // The pattern writes zeros for what it is not given: they stand behind its milliseconds.
+            let text = self::format(millis, format, &Zone::UTC);
+            let zeros = format!("{:03}", millis.rem_euclid(1000));
+            let places = pattern.matches('S').count().clamp(3, 9);
+            let written = format!("{zeros}{rest:06}");
+            let plain = format!("{zeros}000000");
+            text.replacen(&plain[..places], &written[..places], 1)
+        }
+        _ => self::format(millis, format, &Zone::UTC),
+    }
+}
+
 fn offset_text(offset: i64) -> String {
     let sign = if offset < 0 { '-' } else { '+' };
     let minutes = offset.abs() / 60_000;
@@ -63,6 +91,22 @@ fn offset_text(offset: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nanoseconds_are_written_where_there_is_room() {
+        let at = 1_540_815_132_123;
+        for (format, expected) in [
+            (None, "2018-10-29T12:12:12.123456789Z"),
+            (Some("strict_date_optional_time"), "2018-10-29T12:12:12.123Z"),
+            (Some("epoch_millis"), "1540815132123.456789"),
+            (
+                Some("uuuu-MM-dd'T'HH:mm:ss.SSSSSSSSSX"),
+                "2018-10-29T12:12:12.123456789Z",
+            ),
+        ] {
+            assert_eq!(format_nanos(at, 456_789, format), expected, "{format:?}");
+        }
+    }
 
     #[test]
     fn dates_are_written_in_the_asked_format() {

@@ -64,6 +64,30 @@ pub fn parse(text: &str, formats: &[Format], zone: &Zone) -> Option<Parsed> {
     formats.iter().find_map(|format| parse_one(text, format, zone))
 }
 
+/// The nanoseconds of a written date beyond its milliseconds: the digits behind the third one of its fraction, or
+/// behind the point of a number of milliseconds.
+pub fn beyond_millis(text: &str) -> i64 {
+    let is_number = text
+        .bytes()
+        .all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-'));
+    let is_moment = is_number && !text.bytes().skip(1).any(|b| b == b'-');
+    let Some(point) = text.rfind(['.', ',']) else {
+        return 0;
+    };
+    let fraction = text
+        .as_bytes()
+        .iter()
+        .skip(point + 1)
+        .take_while(|b| b.is_ascii_digit());
+    let mut rest = 0;
+    let mut places = 0;
+    for digit in fraction.skip(if is_moment { 0 } else { 3 }).take(6) {
+        rest = rest * 10 + i64::from(digit - b'0');
+        places += 1;
+    }
+    (places..6).fold(rest, |rest, _| rest * 10)
+}
+
 fn parse_one(text: &str, format: &Format, zone: &Zone) -> Option<Parsed> {
     match format {
         Format::EpochMillis => instant(parse_decimal(text, 1)?),
@@ -218,6 +242,19 @@ mod tests {
 
     fn millis(text: &str) -> Option<Millis> {
         parse(text, DEFAULT_FORMATS, &Zone::UTC).map(|parsed| parsed.start)
+    }
+
+    #[test]
+    fn nanoseconds_beyond_the_millisecond_are_read() {
+        for (text, expected) in [
+            ("2018-10-29T12:12:12.123456789Z", 456_789),
+            ("2019-10-21 08:30:04.828733", 733_000),
+            ("2018-10-29T12:12:12.1Z", 0),
+            ("2018-10-29", 0),
+            ("1540815132123.456789", 456_789),
+        ] {
+            assert_eq!(beyond_millis(text), expected, "{text}");
+        }
     }
 
     #[test]

@@ -140,6 +140,14 @@ fn add_one(
         Kind::Boolean => out.keyword.push((path, boolean(scalar)?.into())),
         Kind::Date => {
             let at = date(field, scalar)?.start;
+            if field.is_nanos() {
+                within_nanos(at, scalar)?;
+                let rest = match scalar {
+                    Scalar::Str(text) => parse::beyond_millis(text),
+                    _ => 0,
+                };
+                out.number.push((field.rest_path().into(), Number::I64(rest)));
+            }
             if field.is_timestamp() {
                 out.timestamp.get_or_insert(at);
             } else {
@@ -335,6 +343,22 @@ pub fn boolean(scalar: Scalar<'_>) -> Result<&'static str, Misfit> {
             ARGUMENT,
         )),
     }
+}
+
+/// Refuses a date that nanoseconds since 1970 cannot hold in 63 bits.
+fn within_nanos(at: i64, scalar: Scalar<'_>) -> Result<(), Misfit> {
+    const LAST: i64 = i64::MAX / 1_000_000;
+    let wrong = if at < 0 {
+        "is before the epoch in 1970"
+    } else if at > LAST {
+        "is after 2262-04-11T23:47:16.854775807"
+    } else {
+        return Ok(());
+    };
+    Err(Misfit(
+        format!("date[{scalar}] {wrong} and cannot be stored in nanosecond resolution"),
+        ARGUMENT,
+    ))
 }
 
 /// A date; a number is read as milliseconds unless the field's formats say seconds.

@@ -9,6 +9,9 @@ use crate::date::parse::{DEFAULT_FORMATS, Format};
 /// The path of the field that has a tantivy field of its own, since every log search ranges over it.
 pub const TIMESTAMP: &str = "@timestamp";
 
+/// What comes before the path of a date where its nanoseconds within the millisecond are kept.
+const REST: &str = "_nanos";
+
 /// The families of types, by how a value is read and stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -236,6 +239,21 @@ impl Field {
             kind if kind.is_exact_string() => Some(format!("keyword.{}", escape(&self.path))),
             _ => None,
         }
+    }
+
+    /// Whether dates are kept to the nanosecond.
+    pub fn is_nanos(&self) -> bool {
+        self.type_name == "date_nanos"
+    }
+
+    /// The path beside that of a date under which its nanoseconds within the millisecond are kept.
+    pub fn rest_path(&self) -> String {
+        format!("{REST}.{}", self.path)
+    }
+
+    /// The column of those.
+    pub fn rest_column(&self) -> String {
+        format!("number.{}", escape(&self.rest_path()))
     }
 
     /// Whether only that there is a value is indexed of it.

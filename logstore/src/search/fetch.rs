@@ -4,8 +4,8 @@ use serde_json::{Map, Value};
 
 use super::request::AskedField;
 use crate::aggs::show::Decimal;
-use crate::date::format;
 use crate::date::zone::Zone;
+use crate::date::{format, parse};
 use crate::document::convert::{self, Scalar};
 use crate::document::path;
 use crate::error::{ApiError, ApiResult};
@@ -88,14 +88,21 @@ pub fn doc_values(
     let mut found = Vec::new();
     for ask in asked {
         // A pattern of digits is for numbers; dates have formats of their own.
-        let pattern = ask.format.as_deref().and_then(Decimal::parse);
+        let is_date = mapping
+            .matching(&ask.name)
+            .iter()
+            .any(|field| field.kind == Kind::Date);
+        let pattern = ask
+            .format
+            .as_deref()
+            .filter(|_| !is_date)
+            .and_then(Decimal::parse);
         let plain = AskedField {
             format: ask.format.clone().filter(|_| pattern.is_none()),
             ..ask.clone()
         };
         for (name, mut values) in fields(source, mapping, std::slice::from_ref(&plain))? {
-            let is_date = mapping.get(&name).is_some_and(|field| field.kind == Kind::Date);
-            if let (Some(pattern), Value::Array(values), false) = (&pattern, &mut values, is_date) {
+            if let (Some(pattern), Value::Array(values)) = (&pattern, &mut values) {
                 for value in values {
                     if let Some(number) = value.as_f64() {
                         *value = pattern.write(number).into();
@@ -106,7 +113,7 @@ pub fn doc_values(
         }
     }
     for (name, values) in found {
-        let Some(field) = mapping.get(&name).filter(|field| field.column().is_some()) else {
+        let Some(field) = mapping.resolve(&name).filter(|field| field.column().is_some()) else {
             continue;
         };
         let Value::Array(mut values) = values else {
@@ -140,6 +147,10 @@ fn shown(value: &Value, field: &Field, asked_format: Option<&str>) -> Option<Val
     };
     Some(match field.kind {
         Kind::Date => match convert::date(field, scalar) {
+            Ok(parsed) if field.is_nanos() => {
+                let rest = value.as_str().map_or(0, parse::beyond_millis);
+                format::format_nanos(parsed.start, rest, asked_format.or(field.format.as_deref())).into()
+            }
             Ok(parsed) => {
                 format::format(parsed.start, asked_format.or(field.format.as_deref()), &Zone::UTC).into()
             }

@@ -11,6 +11,9 @@ use crate::error::{ApiError, ApiResult};
 use crate::mapping::number::Numeric;
 use crate::mapping::{Field, Kind, Mapping};
 
+/// Nanoseconds of a millisecond.
+pub const NANOS: i64 = 1_000_000;
+
 /// Most keys of a sort.
 const MAX_KEYS: usize = 16;
 
@@ -92,6 +95,8 @@ pub enum Column {
     Whole(String),
     /// Whole numbers without a sign.
     Unsigned(String),
+    /// Dates to the nanosecond: milliseconds, and nanoseconds beyond them where there are any.
+    Nanos(String, Option<String>),
     /// Floating-point numbers.
     Float(String),
     /// Exact strings.
@@ -105,6 +110,8 @@ pub enum Column {
 pub enum SortValue {
     /// A whole number or a date.
     Whole(i64),
+    /// Nanoseconds since the epoch.
+    Nanos(i64),
     /// A whole number beyond that.
     Unsigned(u64),
     /// A floating-point number or a score.
@@ -278,6 +285,10 @@ impl SortKey {
             )));
         }
         Ok(match (self.numeric_type.as_deref(), column) {
+            (Some("date"), Column::Nanos(name, _)) => Column::Whole(name),
+            (Some("date_nanos"), Column::Whole(name)) if field.kind == Kind::Date => {
+                Column::Nanos(name, None)
+            }
             (Some("double"), Column::Whole(name) | Column::Unsigned(name)) => Column::Float(name),
             (Some(_), Column::Float(name)) => Column::Whole(name),
             (_, column) => column,
@@ -305,6 +316,7 @@ impl SortKey {
             Column::Float(_) => SortValue::Float(if largest { f64::INFINITY } else { f64::NEG_INFINITY }),
             Column::Text(_) | Column::Score | Column::Id => SortValue::Missing,
             Column::Absent if self.is_text_where_unmapped() => SortValue::Missing,
+            Column::Nanos(..) => SortValue::Nanos(if largest { i64::MAX } else { i64::MIN }),
             Column::Unsigned(_) => SortValue::Unsigned(if largest { u64::MAX } else { u64::MIN }),
             _ => SortValue::Whole(if largest { i64::MAX } else { i64::MIN }),
         })
@@ -312,7 +324,7 @@ impl SortKey {
 
     /// Compares two values in this key's order.
     pub fn compare(&self, a: &SortValue, b: &SortValue) -> Ordering {
-        use SortValue::{Float, Missing, Text, Unsigned, Whole};
+        use SortValue::{Float, Missing, Nanos, Text, Unsigned, Whole};
         #[expect(
             clippy::cast_precision_loss,
             reason = "indices that disagree on a field's type are compared roughly"
@@ -333,14 +345,16 @@ impl SortKey {
                     Ordering::Less
                 };
             }
-            (Whole(a), Whole(b)) => a.cmp(b),
+            // Indices that keep milliseconds and such that keep nanoseconds are compared number by number, as
+            // Elasticsearch does unless `numeric_type` says otherwise.
+            (Whole(a) | Nanos(a), Whole(b) | Nanos(b)) => a.cmp(b),
             (Float(a), Float(b)) => a.total_cmp(b),
-            (Whole(a), Float(b)) => (*a as f64).total_cmp(b),
-            (Float(a), Whole(b)) => a.total_cmp(&(*b as f64)),
+            (Whole(a) | Nanos(a), Float(b)) => (*a as f64).total_cmp(b),
+            (Float(a), Whole(b) | Nanos(b)) => a.total_cmp(&(*b as f64)),
             (Text(a), Text(b)) => a.as_bytes().cmp(b.as_bytes()),
             (Unsigned(a), Unsigned(b)) => a.cmp(b),
-            (Unsigned(a), Whole(b)) => i128::from(*a).cmp(&i128::from(*b)),
-            (Whole(a), Unsigned(b)) => i128::from(*a).cmp(&i128::from(*b)),
+            (Unsigned(a), Whole(b) | Nanos(b)) => i128::from(*a).cmp(&i128::from(*b)),
+            (Whole(a) | Nanos(a), Unsigned(b)) => i128::from(*a).cmp(&i128::from(*b)),
             (Unsigned(a), Float(b)) => (*a as f64).total_cmp(b),
             (Float(a), Unsigned(b)) => a.total_cmp(&(*b as f64)),
             (Text(_), _) => Ordering::Greater,
@@ -356,9 +370,14 @@ impl SortKey {
     /// Reads a value of `search_after`.
     pub fn read(&self, value: &Value, field: Option<&Field>) -> ApiResult<SortValue> {
         let is_date = field.is_some_and(|field| field.kind == Kind::Date);
+        let in_nanos = match self.numeric_type.as_deref() {
+            Some(kind) => kind == "date_nanos" && is_date,
+            None => field.is_some_and(Field::is_nanos),
+        };
         Ok(match value {
             Value::Null => SortValue::Missing,
             Value::Number(number) => match (number.as_i64(), number.as_u64()) {
+                (Some(whole), _) if in_nanos => SortValue::Nanos(whole),
                 (Some(whole), _) => SortValue::Whole(whole),
                 (None, Some(whole)) => SortValue::Unsigned(whole),
                 _ => SortValue::Float(number.as_f64().unwrap_or(f64::NAN)),
@@ -383,7 +402,12 @@ impl SortKey {
                                 field.path
                             ))
                         })?;
-                    SortValue::Whole(parsed.start)
+                    if in_nanos {
+                        let rest = crate::date::parse::beyond_millis(text);
+                        SortValue::Nanos(parsed.start.saturating_mul(NANOS).saturating_add(rest))
+                    } else {
+                        SortValue::Whole(parsed.start)
+                    }
                 }
                 Some(field) if field.kind.is_number() => match (text.parse::<i64>(), text.parse::<u64>()) {
                     (Ok(whole), _) => SortValue::Whole(whole),
@@ -414,6 +438,13 @@ impl SortKey {
                 }
                 _ => json!(millis),
             },
+            SortValue::Nanos(nanos) => match &self.format {
+                Some(format) if *nanos != i64::MAX && *nanos != i64::MIN => {
+                    date_format::format_nanos(nanos.div_euclid(NANOS), nanos.rem_euclid(NANOS), Some(format))
+                        .into()
+                }
+                _ => json!(nanos),
+            },
             SortValue::Unsigned(whole) => json!(whole),
             SortValue::Float(value) if value.is_finite() => json!(value),
             SortValue::Float(value) => json!(if *value > 0.0 { "Infinity" } else { "-Infinity" }),
@@ -425,7 +456,7 @@ impl SortKey {
     /// The value as [`Self::read`] reads it back without loss, whatever the format.
     pub fn write_exactly(&self, value: &SortValue) -> Value {
         match value {
-            SortValue::Whole(whole) => json!(whole),
+            SortValue::Whole(whole) | SortValue::Nanos(whole) => json!(whole),
             other => self.write(other),
         }
     }
@@ -443,9 +474,13 @@ pub fn check_types(keys: &[SortKey], views: &[View]) -> ApiResult<()> {
             .map(|field| field.numeric == Numeric::Unsigned);
         let (unsigned, others): (Vec<bool>, Vec<bool>) = kinds.partition(|unsigned| *unsigned);
         if !unsigned.is_empty() && !others.is_empty() {
-            return Err(ApiError::argument(format!(
-                "Can't do sort across indices, as a field has [unsigned_long] type in one index, and different type in another index, for field [{name}]!"
-            )));
+            let reason = "Can't do sort across indices, as a field has [unsigned_long] type in one index, and different type in another index!";
+            return Err(
+                ApiError::argument(format!("{reason} It is the field [{name}].")).with(
+                    "caused_by",
+                    json!({"type": "illegal_argument_exception", "reason": reason}),
+                ),
+            );
         }
     }
     Ok(())
@@ -456,6 +491,7 @@ pub fn column_of(field: &Field) -> Option<Column> {
     let name = field.column()?;
     Some(match field.kind {
         Kind::Long { .. } if field.numeric == Numeric::Unsigned => Column::Unsigned(name),
+        Kind::Date if field.is_nanos() => Column::Nanos(name, Some(field.rest_column())),
         Kind::Long { .. } | Kind::Date => Column::Whole(name),
         Kind::Double => Column::Float(name),
         Kind::Boolean => Column::Bool(name),

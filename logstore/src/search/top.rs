@@ -18,7 +18,7 @@ use tantivy::{
     f64_to_u64, i64_to_u64, u64_to_f64, u64_to_i64,
 };
 
-use super::sort::{Absent, Column, Mode, SortKey, SortValue};
+use super::sort::{Absent, Column, Mode, NANOS, SortKey, SortValue};
 use crate::engine::schema;
 
 /// Bits of `_shard_doc` below the place of the index.
@@ -85,6 +85,8 @@ enum Reader {
     Id(Arc<InvertedIndexReader>, Vec<u32>),
     Whole(Values<u64>, ColumnType),
     Unsigned(Values<u64>, ColumnType),
+    /// Milliseconds, and nanoseconds beyond them.
+    Nanos(Values<u64>, ColumnType, Option<(Values<u64>, ColumnType)>),
     Float(Values<u64>, ColumnType),
     Text(StrColumn),
     Bool(StrColumn),
@@ -189,6 +191,16 @@ impl Reader {
                 Some((values, kind)) => Self::Whole(values, kind),
                 None => Self::Absent,
             },
+            Column::Nanos(name, rest) => match columns.u64_lenient_for_type(Some(NUMBERS), name)? {
+                Some((values, kind)) => {
+                    let rest = match rest {
+                        Some(rest) => columns.u64_lenient_for_type(Some(NUMBERS), rest)?,
+                        None => None,
+                    };
+                    Self::Nanos(values, kind, rest)
+                }
+                None => Self::Absent,
+            },
             Column::Unsigned(name) => match columns.u64_lenient_for_type(Some(NUMBERS), name)? {
                 Some((values, kind)) => Self::Unsigned(values, kind),
                 None => Self::Absent,
@@ -230,6 +242,23 @@ impl Reader {
                 }
                 _ => pick(values, &|raw| i64_to_u64(whole(raw, *kind))),
             },
+            Self::Nanos(values, kind, rest) => {
+                let mut rests = rest
+                    .iter()
+                    .flat_map(|(values, kind)| values.values_for_doc(doc).map(|raw| whole(raw, *kind)));
+                // The values of a document stand in the order in which they were written, in both columns.
+                let all = values.values_for_doc(doc).map(|raw| {
+                    whole(raw, *kind)
+                        .saturating_mul(NANOS)
+                        .saturating_add(rests.next().unwrap_or_default())
+                });
+                match mode {
+                    Some(Mode::Sum | Mode::Avg | Mode::Median) => combine_whole(all, mode),
+                    _ if largest => all.max(),
+                    _ => all.min(),
+                }
+                .map(i64_to_u64)
+            }
             Self::Unsigned(values, kind) => match mode {
                 Some(Mode::Sum | Mode::Avg | Mode::Median) => {
                     combine_unsigned(values.values_for_doc(doc).map(|raw| unsigned(raw, *kind)), mode)
@@ -260,6 +289,7 @@ impl Reader {
         match self {
             Self::Score | Self::Float(..) => SortValue::Float(u64_to_f64(key)),
             Self::Arrival(_) | Self::Shard(..) => SortValue::Whole(i64::try_from(key).unwrap_or(i64::MAX)),
+            Self::Nanos(..) => SortValue::Nanos(u64_to_i64(key)),
             Self::Unsigned(..) => SortValue::Unsigned(key),
             Self::Whole(..) | Self::Absent => SortValue::Whole(u64_to_i64(key)),
             Self::Text(column) => text(column).map_or(SortValue::Missing, SortValue::Text),
@@ -315,7 +345,9 @@ impl Reader {
                     None => u64::MAX - 1,
                 }
             }
-            (Self::Whole(..) | Self::Absent, SortValue::Whole(v)) => i64_to_u64(*v),
+            (Self::Whole(..) | Self::Nanos(..) | Self::Absent, SortValue::Whole(v) | SortValue::Nanos(v)) => {
+                i64_to_u64(*v)
+            }
             (Self::Whole(..) | Self::Absent, SortValue::Float(v)) => i64_to_u64(*v as i64),
             (Self::Text(column), SortValue::Text(text)) => {
                 let dictionary = column.dictionary();
@@ -431,7 +463,7 @@ fn missing_key(key: &Key, reader: &Reader) -> tantivy::Result<u64> {
             Some(raw) => oriented(raw, descending),
             None => u64::MAX,
         },
-        (SortValue::Whole(v), _) => oriented(i64_to_u64(*v), descending),
+        (SortValue::Whole(v) | SortValue::Nanos(v), _) => oriented(i64_to_u64(*v), descending),
         (SortValue::Unsigned(v), _) => oriented(*v, descending),
         (SortValue::Float(v), _) => oriented(f64_to_u64(*v), descending),
         (SortValue::Missing, _) if key.key.missing == Absent::First => 0,
@@ -462,10 +494,18 @@ fn combine(values: impl Iterator<Item = f64>, mode: Option<Mode>) -> Option<f64>
     })
 }
 
-/// The same of whole numbers, whose sum wraps around as Java's does.
+/// The same of whole numbers: their sum wraps around, and what is divided is a double, as in Java.
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    reason = "as Elasticsearch rounds"
+)]
 fn combine_whole(values: impl Iterator<Item = i64>, mode: Option<Mode>) -> Option<i64> {
     let mut all: Vec<i64> = values.collect();
-    let count = i64::try_from(all.len()).ok().filter(|count| *count > 0)?;
+    if all.is_empty() {
+        return None;
+    }
+    let nearest = |number: f64| (number + 0.5).floor() as i64;
     let sum = all.iter().fold(0_i64, |sum, value| sum.wrapping_add(*value));
     Some(match mode {
         Some(Mode::Sum) => sum,
@@ -475,18 +515,11 @@ fn combine_whole(values: impl Iterator<Item = i64>, mode: Option<Mode>) -> Optio
             if all.len() % 2 == 1 {
                 all[middle]
             } else {
-                let both = i128::from(all[middle - 1]) + i128::from(all[middle]);
-                i64::try_from((both + 1).div_euclid(2)).unwrap_or(i64::MAX)
+                nearest(f64::midpoint(all[middle - 1] as f64, all[middle] as f64))
             }
         }
-        _ => halves_up(sum, count),
+        _ => nearest(sum as f64 / all.len() as f64),
     })
-}
-
-/// A quotient, rounded to the nearest whole number, upwards where two are as near.
-fn halves_up(number: i64, by: i64) -> i64 {
-    let (number, by) = (i128::from(number), i128::from(by));
-    i64::try_from((2 * number + by).div_euclid(2 * by)).unwrap_or(i64::MAX)
 }
 
 /// The same of whole numbers without a sign.

@@ -152,3 +152,43 @@ async fn the_source_that_a_mapping_does_not_keep_is_not_shown() {
         .await;
     assert_eq!(found["hits"]["hits"][0]["_source"], json!({"n": 1}));
 }
+
+#[tokio::test]
+async fn nanoseconds_are_sorted_paged_and_shown() {
+    let server = Server::start().await;
+    let mapping = json!({"mappings": {"properties": {"at": {"type": "date_nanos"}}}});
+    server.put("/logs", mapping).await;
+    for (id, text) in [
+        ("1", "2018-10-29T12:12:12.123456789Z"),
+        ("2", "2018-10-29T12:12:12.123456788Z"),
+    ] {
+        server
+            .put(&format!("/logs/_doc/{id}"), json!({ "at": text }))
+            .await;
+    }
+    server.get("/logs/_refresh").await;
+    let found = server
+        .search(
+            "logs",
+            json!({"sort": [{"at": "desc"}], "fields": ["at"], "docvalue_fields": [{"field": "at", "format": "epoch_millis"}]}),
+        )
+        .await;
+    let first = &found["hits"]["hits"][0];
+    assert_eq!(first["_id"], "1");
+    assert_eq!(first["sort"], json!([1_540_815_132_123_456_789_i64]));
+    let next = json!({"sort": [{"at": "desc"}], "search_after": [1_540_815_132_123_456_789_i64]});
+    assert_eq!(server.ids("logs", next).await, ["2"]);
+    let next = json!({"sort": [{"at": "desc"}], "search_after": ["2018-10-29T12:12:12.123456789Z"]});
+    assert_eq!(server.ids("logs", next).await, ["2"]);
+    let shown = server
+        .search("logs", json!({"fields": ["at"], "sort": ["at"]}))
+        .await;
+    assert_eq!(
+        shown["hits"]["hits"][1]["fields"]["at"],
+        json!(["2018-10-29T12:12:12.123456789Z"])
+    );
+    let (status, _) = server
+        .call("PUT", "/logs/_doc/3", Some(json!({"at": "1969-12-31T23:59:59Z"})))
+        .await;
+    assert_eq!(status, 400, "nanoseconds begin in 1970");
+}

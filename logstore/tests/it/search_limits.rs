@@ -126,3 +126,33 @@ async fn a_later_template_wins_over_an_earlier_one() {
         "text"
     );
 }
+
+#[tokio::test]
+async fn what_matches_everything_scores_one_beside_any_filter() {
+    let server = Server::start().await;
+    server
+        .put("/logs/_doc/1?refresh=true", json!({"k": 1, "t": "a"}))
+        .await;
+    let everything = json!({"match_all": {}});
+    let filter = json!({"term": {"k": 1}});
+    let word = json!({"constant_score": {"filter": filter, "boost": 2.0}});
+    for (query, score) in [
+        (json!({"bool": {"must": everything, "filter": filter}}), 1.0),
+        (
+            json!({"bool": {"must": [everything, everything], "filter": [filter, filter]}}),
+            2.0,
+        ),
+        (
+            json!({"bool": {"must": [everything, word], "filter": filter}}),
+            3.0,
+        ),
+        (json!({"bool": {"must": [everything], "should": [word]}}), 3.0),
+        (
+            json!({"bool": {"must": [everything], "must_not": [{"term": {"k": 2}}]}}),
+            1.0,
+        ),
+    ] {
+        let found = server.search("logs", json!({ "query": query })).await;
+        assert_eq!(found["hits"]["hits"][0]["_score"], score, "{query}");
+    }
+}

@@ -127,7 +127,11 @@ pub(super) fn range(body: &Value) -> ApiResult<Query> {
         field: field.to_owned(),
         ..Range::default()
     };
-    let flag = |key: &str| options.get(key) != Some(&Value::Bool(false));
+    let flag = |key: &str| {
+        options
+            .get(key)
+            .is_none_or(|said| said != false && said != "false")
+    };
     for (key, value) in spec.iter() {
         if value.is_object() || value.is_array() {
             return Err(ApiError::parsing(format!("[range] [{key}] must be a scalar")));

@@ -423,7 +423,41 @@ impl<'a> Lowering<'a> {
         Box::new(ConstScoreQuery::new(either, 1.0))
     }
 
+    /// A combination some of whose clauses match everything. Each of them scores 1, which tantivy forgets: it leaves
+    /// out what restricts nothing.
+    fn with_everything(&self, clauses: &Bool, count: usize, must: Vec<&Query>) -> ApiResult<Boxed> {
+        #[expect(clippy::cast_precision_loss, reason = "a query has few clauses")]
+        let score = count as f32;
+        let rest = Bool {
+            must: must.into_iter().cloned().collect(),
+            ..clauses.clone()
+        };
+        if rest.must.is_empty() && rest.should.is_empty() {
+            let inner = match (rest.filter.as_slice(), rest.must_not.as_slice()) {
+                ([], []) => Box::new(AllQuery),
+                ([only], []) => self.lower(only)?,
+                _ => self.boolean(&rest)?,
+            };
+            return Ok(Box::new(ConstScoreQuery::new(inner, score)));
+        }
+        // What is required otherwise makes the optional clauses optional; so does this.
+        let rest = Bool {
+            must: rest
+                .must
+                .into_iter()
+                .chain(std::iter::once(Query::Constant(Box::new(Query::All), score)))
+                .collect(),
+            ..rest
+        };
+        self.boolean(&rest)
+    }
+
     fn boolean(&self, clauses: &Bool) -> ApiResult<Boxed> {
+        let (everything, must): (Vec<&Query>, Vec<&Query>) =
+            clauses.must.iter().partition(|query| matches!(query, Query::All));
+        if !everything.is_empty() {
+            return self.with_everything(clauses, everything.len(), must);
+        }
         let mut lowered: Vec<(Occur, Boxed)> = Vec::new();
         for query in &clauses.must {
             lowered.push((Occur::Must, self.lower(query)?));

@@ -3,7 +3,11 @@
 //!
 //! Needs `logstored` in the target folder (`cargo build --release --workspace`), and installs the engines where they
 //! are missing. `GUILDWATCH_ENGINES_TESTS=off` leaves it out.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "what cannot be set up is a failed test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "what cannot be set up is a failed test"
+)]
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};

@@ -143,12 +143,12 @@ fn top(sort: &[SortKey], limit: usize, mapping: &Mapping, place: usize) -> ApiRe
         .into_iter()
         .map(|key| {
             let field = match &key.by {
-                By::Field(name) => mapping.get(name),
+                By::Field(name) => mapping.resolve(name),
                 _ => None,
             };
             let column = key.column(mapping, place)?;
             Ok(Key {
-                missing: key.missing(&column, field.map(|field| &**field))?,
+                missing: key.missing(&column, field.as_deref())?,
                 column,
                 key,
             })

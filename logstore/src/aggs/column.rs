@@ -60,14 +60,14 @@ impl Values {
                 None => Layout::Absent,
             })
         };
-        let layout = match mapping.get(&source.name) {
+        let layout = match mapping.resolve(&source.name) {
             None => match source.name.as_str() {
                 "_index" => Layout::Constant(index.to_owned()),
                 "_type" => Layout::Constant("_doc".to_owned()),
                 "_seq_no" | "_version" => numbers(&source.name)?,
                 _ => Layout::Absent,
             },
-            Some(field) => match (field.column(), Type::of(field)) {
+            Some(field) => match (field.column(), Type::of(&field)) {
                 (Some(name), Some(Type::Boolean)) => match columns.str(&name)? {
                     Some(words) if source.kind.is_number() => booleans(&words)?,
                     Some(words) => Layout::Words(words),

@@ -162,10 +162,10 @@ pub fn resolve(
     let (name, type_name) = agg;
     let mut found: Option<(Arc<Field>, Type)> = None;
     for (_, mapping, _) in views {
-        let Some(field) = mapping.get(&source.field) else {
+        let Some(field) = mapping.resolve(&source.field) else {
             continue;
         };
-        let kind = Type::of(field).ok_or_else(|| unusable(field))?;
+        let kind = Type::of(&field).ok_or_else(|| unusable(&field))?;
         let fits = match want {
             Want::Any => true,
             Want::Number => kind.is_number(),
@@ -179,7 +179,7 @@ pub fn resolve(
             )));
         }
         found = Some(match found {
-            None => (Arc::clone(field), kind),
+            None => (field, kind),
             Some((first, before)) => {
                 let joined = before.join(kind).ok_or_else(|| {
                     ApiError::new(

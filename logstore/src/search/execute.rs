@@ -174,9 +174,9 @@ fn narrow(score: f64) -> f32 {
 }
 
 /// The field that a key sorts by, in an index.
-fn field_of<'m>(key: &SortKey, mapping: &'m Mapping) -> Option<&'m Field> {
+fn field_of(key: &SortKey, mapping: &Mapping) -> Option<Arc<Field>> {
     match &key.by {
-        By::Field(name) => mapping.get(name).map(|field| &**field),
+        By::Field(name) => mapping.resolve(name),
         _ => None,
     }
 }
@@ -262,7 +262,7 @@ impl Run<'_> {
             .map(|key| {
                 let column = key.column(mapping, place)?;
                 Ok(Key {
-                    missing: key.missing(&column, field_of(key, mapping))?,
+                    missing: key.missing(&column, field_of(key, mapping).as_deref())?,
                     column,
                     key: key.clone(),
                 })
@@ -304,7 +304,7 @@ impl Run<'_> {
             .keys
             .iter()
             .zip(values)
-            .map(|(key, value)| key.read(value, field_of(key, mapping)))
+            .map(|(key, value)| key.read(value, field_of(key, mapping).as_deref()))
             .collect::<ApiResult<Vec<_>>>()?;
         let left_out = self.keys.len() - position.len();
         if values.len() > self.keys.len() || left_out > usize::from(self.request.tiebreak) {

@@ -268,7 +268,7 @@ impl SortKey {
             By::Field(name) if name == "_seq_no" => return Ok(Column::Arrival),
             By::Field(name) => name,
         };
-        let Some(field) = mapping.get(name) else {
+        let Some(field) = mapping.resolve(name) else {
             if self.unmapped_type.is_some() {
                 return Ok(Column::Absent);
             }
@@ -276,7 +276,7 @@ impl SortKey {
                 "No mapping found for [{name}] in order to sort on"
             )));
         };
-        let column = column_of(field).ok_or_else(|| no_column(field))?;
+        let column = column_of(&field).ok_or_else(|| no_column(&field))?;
         if matches!(column, Column::Text(_) | Column::Bool(_))
             && matches!(self.mode, Some(Mode::Sum | Mode::Avg | Mode::Median))
         {

@@ -156,3 +156,35 @@ async fn what_matches_everything_scores_one_beside_any_filter() {
         assert_eq!(found["hits"]["hits"][0]["_score"], score, "{query}");
     }
 }
+
+#[tokio::test]
+async fn a_key_of_a_flattened_object_is_aggregated_sorted_and_collapsed() {
+    let server = Server::start().await;
+    server
+        .put(
+            "/logs",
+            json!({"mappings": {"properties": {"f": {"type": "flattened"}}}}),
+        )
+        .await;
+    for (id, source) in [
+        ("1", json!({"f": {"a": "x", "b": {"c": "y"}}})),
+        ("2", json!({"f": {"a": "w"}})),
+        ("3", json!({"f": {"a": "w"}})),
+    ] {
+        server.put(&format!("/logs/_doc/{id}"), source).await;
+    }
+    server.get("/logs/_refresh").await;
+    let aggs = json!({"a": {"terms": {"field": "f.a"}}, "c": {"value_count": {"field": "f.b.c"}}});
+    let found = server.search("logs", json!({"size": 0, "aggs": aggs})).await;
+    let buckets = &found["aggregations"]["a"]["buckets"];
+    assert_eq!(
+        *buckets,
+        json!([{"key": "w", "doc_count": 2}, {"key": "x", "doc_count": 1}])
+    );
+    assert_eq!(found["aggregations"]["c"]["value"], 1);
+    let sorted = json!({"sort": [{"f.a": "desc"}], "collapse": {"field": "f.a"}});
+    assert_eq!(server.ids("logs", sorted).await, ["1", "2"]);
+    let numbers = json!({"size": 0, "aggs": {"a": {"avg": {"field": "f.a"}}}});
+    let (status, answer) = server.call("POST", "/logs/_search", Some(numbers)).await;
+    assert_eq!(status, 400, "{answer}");
+}

@@ -26,6 +26,26 @@ fn the_console_shows_the_fleet_and_restarts_a_cluster_by_keys() {
     terminal.keys(&["1"]);
     terminal.wait_for_text("CLUSTER");
 
+    // Every screen, by its key.
+    for (key, text) in [
+        ("3", "Incidents"),
+        ("4", "Operations"),
+        ("6", "Pulses"),
+        ("7", "Xray"),
+        ("8", "Objectives"),
+        ("9", "Audit"),
+        ("1", "CLUSTER"),
+    ] {
+        terminal.keys(&[key]);
+        terminal.wait_for_text(text);
+    }
+    // NO_COLOR leaves the selected row reversed, and no colour anywhere.
+    let styled = terminal.styled();
+    assert!(styled.contains("\x1b[7m") || styled.contains(";7m"), "{styled:?}");
+    for color in 30..=38 {
+        assert!(!styled.contains(&format!("\x1b[{color}")), "{styled:?}");
+    }
+
     terminal.keys(&["?"]);
     terminal.wait_for_text("estart");
     terminal.keys(&["Escape"]);
@@ -56,6 +76,16 @@ fn the_console_shows_the_fleet_and_restarts_a_cluster_by_keys() {
     run_ok(Command::new("tmux").args(["-L", &terminal.socket, "resize-window", "-x", "60", "-y", "16"]));
     terminal.keys(&["1"]);
     terminal.wait_for_text("guilds");
+    run_ok(Command::new("tmux").args(["-L", &terminal.socket, "resize-window", "-x", "39", "-y", "7"]));
+    terminal.wait_for_text("too small, need 40x8");
+    run_ok(Command::new("tmux").args(["-L", &terminal.socket, "resize-window", "-x", "80", "-y", "24"]));
+    terminal.wait_for_text("guilds");
+    let dumped = stack.data().join("screen.txt");
+    terminal.keys(&[":"]);
+    terminal.keys(&[&format!("dump {}", dumped.display()), "Enter"]);
+    terminal.wait_for_text("written to");
+    let text = std::fs::read_to_string(&dumped).expect("the screen was written");
+    assert!(text.contains("guilds"), "{text}");
     terminal.keys(&["C-c"]);
     wait_for("the console ends", Duration::from_secs(5), || {
         let session = run(Command::new("tmux").args(["-L", &terminal.socket, "has-session"]));
@@ -80,8 +110,8 @@ impl Terminal {
         let socket = format!("guildwatch-{}", std::process::id());
         let ops = env!("CARGO_BIN_EXE_ops");
         let command = format!(
-            "NO_COLOR=1 GUILDWATCH_DATA={} {ops} console",
-            stack.data().display()
+            "NO_COLOR=1 XDG_STATE_HOME={data} GUILDWATCH_DATA={data} {ops} console",
+            data = stack.data().display()
         );
         run_ok(
             Command::new("tmux")
@@ -101,6 +131,12 @@ impl Terminal {
 
     fn screen(&self) -> String {
         let output = run(Command::new("tmux").args(["-L", &self.socket, "capture-pane", "-p"]));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// The screen with its attributes, as escape sequences.
+    fn styled(&self) -> String {
+        let output = run(Command::new("tmux").args(["-L", &self.socket, "capture-pane", "-pe"]));
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 

@@ -1,5 +1,6 @@
 //! The console over a small stack that is not there: `cargo run -p tui --example demo [--ascii] [--mono]`. With
-//! `--control URL --token TOKEN --store URL` it is the console over one that is.
+//! `--control URL --token TOKEN --store URL` it is the console over one that is. With `--serve RATE` it is only the
+//! stack that is not there, with so many new log records a second: `bench/console.py` measures a console against it.
 
 #[path = "../tests/server/mod.rs"]
 mod server;
@@ -19,6 +20,14 @@ async fn main() -> anyhow::Result<std::process::ExitCode> {
     };
     let flag = |name: &str| arguments.iter().any(|argument| argument == name);
     let server = Server::start(0).await;
+    if let Some(rate) = value("--serve") {
+        use std::io::Write as _;
+        server.known.lock().expect("nobody panics with it").rate = rate.parse()?;
+        let where_it_is = serde_json::json!({"base": server.base, "token": TOKEN});
+        writeln!(std::io::stdout(), "{where_it_is}")?;
+        // Until it is ended from outside.
+        return std::future::pending().await;
+    }
     let options = tui::Options {
         control: ControlClient::new(
             &value("--control").unwrap_or_else(|| server.base.clone()),
@@ -33,6 +42,7 @@ async fn main() -> anyhow::Result<std::process::ExitCode> {
             Theme::Dark
         },
         by: "demo (console)".to_owned(),
+        session: None,
     };
     match tui::run(options).await {
         Err(error) if tui::is_no_tty(&error) => {

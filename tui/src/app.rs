@@ -13,6 +13,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::Options;
 use crate::conn::{Connections, Store};
+use crate::memory;
 use crate::state::{self, Cmd, Event, Moment, Msg, Settings, State, Wheel, update};
 use crate::terminal::{self, Screen};
 use crate::view::{Hit, Hits, Look, text, view};
@@ -43,10 +44,13 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
         zone: TimeZone::system(),
     };
     let mut state = State::new(settings, now(), (size.width, size.height));
+    let saved = options.session.as_deref().map(memory::load).unwrap_or_default();
+    let resumed = state.restore(&saved);
     let store = Store::new(&options.store, &options.index);
     let (mut connections, mut inbox) = Connections::start(options.control, store);
     state::start()
         .into_iter()
+        .chain(resumed)
         .for_each(|cmd| connections.execute(cmd));
 
     let mut keys = EventStream::new();
@@ -103,6 +107,11 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     }
     // The shell's prompt must not wait for the network.
     drop(screen);
+    if let Some(path) = &options.session
+        && let Err(error) = memory::store(path, &state.save())
+    {
+        tracing::debug!(%error, "cannot leave the state of the console to its next run");
+    }
     connections.close(inbox).await;
     Ok(())
 }

@@ -1,8 +1,8 @@
 //! The one table of keys: key, action, label, context. Dispatch looks keys up here and the help screen and the
 //! footer are made from it, so that a key that works is a key that is listed.
 //!
-//! Rules: of the capitals only `R`, `X`, `W` and `A` lead to a change of the system (`P` and `U` are kept for later),
-//! and they mean nothing else on any screen. Nothing that changes anything sits on a Ctrl-letter (fingers that
+//! Rules: of the capitals only `R`, `X`, `W`, `P`, `U` and `A` lead to a change of the system, and they mean nothing
+//! else on any screen. Nothing that changes anything sits on a Ctrl-letter (fingers that
 //! scroll with Ctrl-D must not delete), and `^z`, `^s`, `^q` belong to the terminal.
 
 use crate::key::Key;
@@ -86,6 +86,8 @@ pub enum Action {
     ChipToggle,
     ChipsDone,
     AbortOperation,
+    PauseOperation,
+    ResumeOperation,
     SheetRun,
     SheetNext,
     SheetPrevious,
@@ -240,6 +242,8 @@ pub const KEYMAP: &[Binding] = &[
 
     row(C::Operations, Key::Enter, A::Open, "open", "open the operation"),
     row(C::Operation, Char('A'), A::AbortOperation, "abort", "abort: no further node, the current one is finished"),
+    row(C::Operation, Char('P'), A::PauseOperation, "pause", "pause after the nodes in hand"),
+    row(C::Operation, Char('U'), A::ResumeOperation, "resume", "let a paused operation go on"),
     row(C::Operation, Char('l'), A::LogsOf, "logs", "logs of the cluster"),
 
     row(C::Sheet, Char('y'), A::SheetRun, "run", "run (when no name has to be typed)"),
@@ -336,7 +340,12 @@ impl Action {
     pub fn needs_write(self) -> bool {
         matches!(
             self,
-            Self::Restart | Self::Admin | Self::AbortOperation | Self::SheetRun
+            Self::Restart
+                | Self::Admin
+                | Self::AbortOperation
+                | Self::PauseOperation
+                | Self::ResumeOperation
+                | Self::SheetRun
         )
     }
 }
@@ -406,10 +415,8 @@ mod tests {
     fn capitals_that_change_the_system_mean_nothing_else() {
         for row in KEYMAP {
             let reserved = matches!(row.key, Char('R' | 'X' | 'W' | 'P' | 'U' | 'A'));
-            let mutating = matches!(
-                row.action,
-                A::Restart | A::Admin | A::AbortOperation | A::ToggleWrite
-            );
+            let mutating =
+                row.action.needs_write() && row.context != C::Sheet || row.action == A::ToggleWrite;
             assert_eq!(reserved, mutating, "{:?} {:?}", row.key, row.context);
         }
     }

@@ -5,10 +5,13 @@
 //! function that changes it ([`state::update`]); [`view`] draws it. [`keymap`] is the one table of keys. The
 //! loop in `app` joins them: keys, messages and time go in, wishes and frames come out.
 
+use std::path::PathBuf;
+
 mod app;
 pub mod conn;
 pub mod key;
 pub mod keymap;
+mod memory;
 pub mod state;
 mod terminal;
 pub mod view;
@@ -28,6 +31,8 @@ pub struct Options {
     pub theme: state::Theme,
     /// Who acts, for the audit log.
     pub by: String,
+    /// Where one run leaves to the next how things were looked at; nowhere when there is no such place.
+    pub session: Option<PathBuf>,
 }
 
 /// Opens the console; returns when the user leaves it.

@@ -10,7 +10,7 @@ use server::{Server, TOKEN};
 use tokio::sync::mpsc::Receiver;
 use tui::conn::{Connections, Store};
 use tui::state::logs::{Level, LogQuery};
-use tui::state::{Cmd, Feed, Msg};
+use tui::state::{Cmd, Feed, Msg, Turn};
 
 /// Waits for the first message that `wanted` accepts. The limit is for a hang, not a measure.
 async fn wait<T>(inbox: &mut Receiver<Msg>, mut wanted: impl FnMut(Msg) -> Option<T>) -> T {
@@ -154,9 +154,9 @@ async fn a_plan_starts_nothing_and_a_start_carries_its_key() {
     });
     let id = id.await;
     assert_eq!(server.known.lock().unwrap().keys, ["console-1-1"]);
-    connections.execute(Cmd::Abort(2, id, "ada".to_owned()));
+    connections.execute(Cmd::Turn(2, Turn::Abort, id, "ada".to_owned()));
     wait(&mut inbox, |msg| {
-        matches!(msg, Msg::Aborted(2, Ok(_))).then_some(())
+        matches!(msg, Msg::Turned(2, Ok(_))).then_some(())
     })
     .await;
     connections.execute(Cmd::Start(

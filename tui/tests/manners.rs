@@ -50,6 +50,21 @@ fn every_screen() -> Vec<Scene> {
             stage.keys("2");
             stage.logs();
         }),
+        ("logs as plain text", |stage| {
+            stage.keys("2");
+            stage.logs();
+            stage.key(Key::Ctrl('o'));
+        }),
+        ("node", |stage| drop(stage.command("node guilds-2"))),
+        ("incidents", |stage| drop(stage.keys("3"))),
+        ("pulses", |stage| drop(stage.keys("6"))),
+        ("xray", |stage| drop(stage.keys("7G"))),
+        ("objectives", |stage| drop(stage.keys("8"))),
+        ("sort menu", |stage| drop(stage.keys("1s"))),
+        ("theme menu", |stage| drop(stage.command("theme"))),
+        ("filter", |stage| drop(stage.keys("1/gui"))),
+        ("marks", |stage| drop(stage.keys("1 jv"))),
+        ("frozen", |stage| drop(stage.keys("1p"))),
         ("chips", |stage| {
             stage.keys("2");
             stage.key(Key::Tab);
@@ -86,10 +101,24 @@ fn every_sheet() -> Vec<Scene> {
             stage.keys("guilds");
             stage.key(Key::Tab);
         }),
+        ("cold", |stage| drop(stage.command("restart presence cold"))),
+        ("everything", |stage| {
+            stage.command("reboot-all");
+            stage.settle();
+            stage.key(Key::Tab);
+            stage.key(Key::Tab);
+            stage.keys("local");
+            stage.key(Key::Tab);
+        }),
         ("abort", |stage| {
             stage.send(Msg::Operation(Box::new(running_operation())));
             stage.command("op op_01jnq7f2");
             stage.keys("A");
+        }),
+        ("pause", |stage| {
+            stage.send(Msg::Operation(Box::new(running_operation())));
+            stage.command("op op_01jnq7f2");
+            stage.keys("P");
         }),
     ]
 }
@@ -100,8 +129,8 @@ fn read_only_no_key_on_any_screen_changes_anything() {
         let mut stage = stage();
         play(&mut stage);
         for first in all_keys() {
-            // W would arm.
-            if first == Key::Char('W') && !matches!(name, "command line" | "palette") {
+            // W, a reason and Enter arm: that is what they are for.
+            if first == Key::Char('W') && !matches!(name, "command line" | "palette" | "filter") {
                 continue;
             }
             stage.key(first);

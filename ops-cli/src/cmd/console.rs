@@ -1,5 +1,7 @@
 //! `ops console`: opens the console.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 use crate::context::{self, Context};
@@ -15,6 +17,17 @@ pub(crate) struct Console {
     /// Colours: dark, light, high-contrast, color-blind, mono; by default dark, or mono where `NO_COLOR` is set.
     #[arg(long, value_parser = theme)]
     theme: Option<tui::state::Theme>,
+}
+
+/// Where one run leaves to the next how things were looked at: the XDG state folder.
+fn session() -> Option<PathBuf> {
+    let folder = |name: &str| {
+        std::env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
+    let state = folder("XDG_STATE_HOME").or_else(|| Some(folder("HOME")?.join(".local/state")))?;
+    Some(state.join("guildwatch/console/session.json"))
 }
 
 fn theme(name: &str) -> Result<tui::state::Theme, String> {
@@ -45,6 +58,7 @@ impl Console {
                 tui::state::Theme::Mono
             }),
             by: context::by("console"),
+            session: session(),
         };
         tui::run(options).await.map_err(|error| {
             if tui::is_no_tty(&error) {

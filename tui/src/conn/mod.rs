@@ -15,7 +15,7 @@ use tokio::task::{AbortHandle, JoinSet};
 
 pub use store::{Counts, Store};
 
-use crate::state::{Cmd, Feed, Msg, Refusal};
+use crate::state::{Cmd, Feed, Msg, Refusal, Turn};
 
 /// Messages that may wait for the screen; a full queue blocks its senders.
 const QUEUE: usize = 64;
@@ -123,10 +123,14 @@ impl Connections {
                     deliver(&messages, Msg::Started(sheet, answer)).await;
                 });
             }
-            Cmd::Abort(sheet, id, by) => {
+            Cmd::Turn(sheet, turn, id, by) => {
                 self.changes.spawn(async move {
-                    let answer = operation(control.abort(&id, &by).await);
-                    deliver(&messages, Msg::Aborted(sheet, answer)).await;
+                    let answer = match turn {
+                        Turn::Abort => control.abort(&id, &by).await,
+                        Turn::Pause => control.pause(&id, &by).await,
+                        Turn::Resume => control.resume(&id, &by).await,
+                    };
+                    deliver(&messages, Msg::Turned(sheet, operation(answer))).await;
                 });
             }
         }

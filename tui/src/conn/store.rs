@@ -15,6 +15,8 @@ use crate::state::{Feed, Msg};
 const POLL: Duration = Duration::from_secs(1);
 /// How long it waits at most after failures.
 const MAX_BACKOFF: Duration = Duration::from_secs(5);
+/// Records of one message.
+const CHUNK: usize = 250;
 /// How long a search may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -81,19 +83,22 @@ impl Store {
         let mut newest = None;
         let mut pause = POLL;
         loop {
-            let msg = match self.records(&log_query, newest).await {
+            let msgs = match self.records(&log_query, newest).await {
                 Ok(batch) => {
                     newest = batch.records.last().map(|record| record.at).max(newest);
                     pause = POLL;
-                    Msg::Logs(feed, generation, batch)
+                    let chunks = chunks(batch).into_iter();
+                    chunks.map(|batch| Msg::Logs(feed, generation, batch)).collect()
                 }
                 Err(reason) => {
                     pause = (pause * 2).min(MAX_BACKOFF);
-                    Msg::LogsFailed(feed, generation, reason)
+                    vec![Msg::LogsFailed(feed, generation, reason)]
                 }
             };
-            if messages.send(msg).await.is_err() {
-                return;
+            for msg in msgs {
+                if messages.send(msg).await.is_err() {
+                    return;
+                }
             }
             tokio::time::sleep(pause).await;
         }
@@ -117,6 +122,22 @@ impl Store {
         serde_json::from_str(&text)
             .map_err(|error| format!("the store at {} answered no JSON: {error}", self.base))
     }
+}
+
+/// A batch in pieces that are taken in well within a frame. An empty one stays: it says that the store answered.
+fn chunks(batch: Batch) -> Vec<Batch> {
+    let mut records = batch.records.into_iter().peekable();
+    let mut chunks = vec![Batch {
+        records: records.by_ref().take(CHUNK).collect(),
+        skipped: batch.skipped,
+    }];
+    while records.peek().is_some() {
+        chunks.push(Batch {
+            records: records.by_ref().take(CHUNK).collect(),
+            skipped: 0,
+        });
+    }
+    chunks
 }
 
 /// The innermost cause: "connection refused" rather than "error sending request for url".

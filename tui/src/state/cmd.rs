@@ -4,6 +4,7 @@ use ops_api::NewOperation;
 
 use super::logs::LogQuery;
 use super::msg::Feed;
+use super::sheet::Turn;
 
 /// A wish of the console.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,8 +35,8 @@ pub enum Cmd {
     Plan(u64, NewOperation),
     /// Start an operation, under an idempotency key.
     Start(u64, NewOperation, String),
-    /// Abort an operation, on somebody's behalf.
-    Abort(u64, String, String),
+    /// Abort, pause or resume an operation, on somebody's behalf.
+    Turn(u64, Turn, String, String),
 }
 
 impl Cmd {
@@ -43,7 +44,7 @@ impl Cmd {
     pub fn mutates(&self) -> bool {
         match self {
             Self::Start(_, request, _) => !request.dry_run,
-            Self::Abort(..) => true,
+            Self::Turn(..) => true,
             _ => false,
         }
     }

@@ -4,7 +4,9 @@ use super::State;
 use super::filter::spread;
 use super::logs::{Level, LogQuery};
 use super::menu::table_of;
+use super::sheet::Turn;
 use super::theme::Theme;
+use ops_api::OperationState;
 
 /// A command.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +29,8 @@ pub enum Command {
     Audit,
     /// Of a cluster or a node; all nodes at once or not.
     Restart(String, bool),
-    Abort(String),
+    RebootAll,
+    Turn(Turn, String),
     /// By a column; `none` for the order in which rows come.
     Sort(String),
     Filter(String),
@@ -87,7 +90,10 @@ impl Command {
                     }
                 }
             }
-            "abort" => Self::Abort(needed("the id of an operation")?),
+            "reboot-all" => Self::RebootAll,
+            "abort" => Self::Turn(Turn::Abort, needed("the id of an operation")?),
+            "pause" => Self::Turn(Turn::Pause, needed("the id of an operation")?),
+            "resume" => Self::Turn(Turn::Resume, needed("the id of an operation")?),
             "sort" => Self::Sort(needed("a column, or none")?),
             "filter" => Self::Filter(rest.to_owned()),
             "theme" if rest.is_empty() => Self::Theme(None),
@@ -137,6 +143,7 @@ pub fn offers(state: &State) -> Vec<String> {
         "dump",
         "save",
         "mouse",
+        "reboot-all",
         "quit",
     ]
     .map(str::to_owned)
@@ -162,7 +169,13 @@ pub fn offers(state: &State) -> Vec<String> {
     let operations = &state.operations.list;
     lines.extend(operations.iter().map(|operation| format!("op {}", operation.id)));
     let running = operations.iter().filter(|operation| !operation.state.ended());
-    lines.extend(running.map(|operation| format!("abort {}", operation.id)));
+    lines.extend(running.flat_map(|operation| {
+        let turns = match operation.state {
+            OperationState::Paused => [Turn::Resume, Turn::Abort],
+            _ => [Turn::Pause, Turn::Abort],
+        };
+        turns.map(|turn| format!("{} {}", turn.name(), operation.id))
+    }));
     if let Some(table) = table_of(state.screens.current()) {
         let columns = super::rows::columns(table);
         lines.extend(columns.iter().map(|column| format!("sort {column}")));

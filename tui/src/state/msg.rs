@@ -78,8 +78,8 @@ pub enum Msg {
     Planned(u64, Result<Box<Operation>, Refusal>),
     /// The answer to a start.
     Started(u64, Result<Box<Operation>, Refusal>),
-    /// The answer to an abort.
-    Aborted(u64, Result<Box<Operation>, Refusal>),
+    /// The answer to an abort, a pause or a resume.
+    Turned(u64, Result<Box<Operation>, Refusal>),
     /// A list could not be fetched.
     ListFailed(Refusal),
 }

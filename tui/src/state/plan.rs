@@ -2,7 +2,7 @@
 //! holds, the gates, how dangerous it is. The control plane plans and decides by itself (its dry run replaces the
 //! gates here when it answers); this is for the eyes of the one who confirms.
 
-use ops_api::{ClusterStatus, Fleet, Health, Mode, NodeStatus, ServiceKind};
+use ops_api::{ClusterStatus, EVERYTHING, Fleet, Health, Mode, NodeStatus, ServiceKind};
 
 use super::xray::needed_by;
 
@@ -84,6 +84,13 @@ impl Target {
     /// Reads `guilds`, `guilds-0` or `guilds/guilds-0`.
     pub fn resolve(fleet: &Fleet, text: &str) -> Result<Self, String> {
         let name = text.rsplit('/').next().unwrap_or(text);
+        if name == EVERYTHING {
+            return Ok(Self {
+                cluster: EVERYTHING.to_owned(),
+                node: None,
+                mode: Mode::Rolling,
+            });
+        }
         let (cluster, node) = match fleet.cluster(name) {
             Some(cluster) => (cluster, None),
             None => fleet
@@ -113,9 +120,13 @@ impl Target {
         self.node.as_deref().unwrap_or(&self.cluster)
     }
 
-    /// The same thing for the shell.
-    pub fn command(&self, reason: &str, typed: bool) -> String {
-        let mut line = format!("ops restart {}", self.cluster);
+    /// The same thing for the shell; `typed` is the name that has to be typed.
+    pub fn command(&self, reason: &str, typed: Option<&str>) -> String {
+        let mut line = if self.cluster == EVERYTHING {
+            "ops reboot-all".to_owned()
+        } else {
+            format!("ops restart {}", self.cluster)
+        };
         if let Some(node) = &self.node {
             line.push('/');
             line.push_str(node);
@@ -126,8 +137,8 @@ impl Target {
         if !reason.is_empty() {
             line.push_str(&format!(" --reason '{}'", reason.replace('\'', r"'\''")));
         }
-        if typed {
-            line.push_str(&format!(" --confirm={}", self.cluster));
+        if let Some(typed) = typed {
+            line.push_str(&format!(" --confirm={typed}"));
         }
         line
     }
@@ -152,6 +163,9 @@ impl Danger {
 impl Plan {
     /// The plan for `target`; `None` when the fleet has no such cluster or node any more.
     pub fn of(fleet: &Fleet, target: &Target) -> Option<Self> {
+        if target.cluster == EVERYTHING {
+            return Some(Self::of_everything(fleet));
+        }
         let cluster = fleet.cluster(&target.cluster)?;
         let mut nodes: Vec<NodeStatus> = match &target.node {
             None => cluster.nodes.clone(),
@@ -185,6 +199,38 @@ impl Plan {
             raised,
             nodes,
         })
+    }
+
+    /// The plan of a reboot of the whole chat stack.
+    fn of_everything(fleet: &Fleet) -> Self {
+        let chat = || {
+            let clusters = fleet.clusters.iter();
+            clusters.filter(|cluster| cluster.kind == ServiceKind::Chat)
+        };
+        let nodes: Vec<NodeStatus> = chat().flat_map(|cluster| cluster.nodes.clone()).collect();
+        let running = fleet
+            .operation
+            .as_ref()
+            .filter(|operation| !operation.state.ended());
+        Self {
+            steps: "stop all in reverse order of their needs, start them in order, let the clients in again step by step"
+                .to_owned(),
+            effect: "every client is cut off and comes back within the identify budget",
+            blast: format!("{} nodes of {} clusters", nodes.len(), chat().count()),
+            gates: vec![match running {
+                None => Gate {
+                    verdict: Verdict::Ok,
+                    text: "no operation is running".to_owned(),
+                },
+                Some(operation) => Gate {
+                    verdict: Verdict::Block,
+                    text: format!("{} runs", operation.id),
+                },
+            }],
+            danger: Danger::L4,
+            raised: vec!["the whole system stops".to_owned()],
+            nodes,
+        }
     }
 }
 

@@ -19,8 +19,19 @@ pub const COUNTDOWN_MS: u64 = 5000;
 pub enum Subject {
     /// A restart.
     Restart(Target),
-    /// The abort of an operation, by id.
-    Abort(String),
+    /// A turn in the life of an operation, by id.
+    Turn(Turn, String),
+}
+
+/// What can be asked of an operation that has begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// To end: no further node, the current one is finished or taken back.
+    Abort,
+    /// To wait after the nodes in hand.
+    Pause,
+    /// To go on.
+    Resume,
 }
 
 /// Where the focus is.
@@ -78,6 +89,19 @@ pub struct Sheet {
     pub countdown: Option<Moment>,
 }
 
+// === impl Turn ===
+
+impl Turn {
+    /// `abort`, `pause`, `resume`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Abort => "abort",
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+        }
+    }
+}
+
 // === impl Sheet ===
 
 impl Sheet {
@@ -103,7 +127,7 @@ impl Sheet {
     /// The fields in the order of Tab.
     pub fn fields(&self) -> &'static [Field] {
         match (&self.subject, self.danger) {
-            (Subject::Abort(_), _) => &[Field::Cancel],
+            (Subject::Turn(..), _) => &[Field::Cancel],
             (_, Danger::L1 | Danger::L2) => &[Field::Cancel, Field::Reason],
             (_, Danger::L3 | Danger::L4) => &[Field::Cancel, Field::Reason, Field::Name, Field::Run],
         }
@@ -184,8 +208,17 @@ impl Sheet {
     /// The same thing for the shell.
     pub fn command(&self) -> String {
         match &self.subject {
-            Subject::Restart(target) => target.command(self.reason.value().trim(), self.danger >= Danger::L3),
-            Subject::Abort(id) => format!("ops op abort {id}"),
+            Subject::Restart(target) => {
+                // The shell asks for the cluster's name, and for the environment's where all is rebooted.
+                let name = if target.cluster == ops_api::EVERYTHING {
+                    &self.environment
+                } else {
+                    &target.cluster
+                };
+                let typed = (self.danger >= Danger::L3).then_some(name.as_str());
+                target.command(self.reason.value().trim(), typed)
+            }
+            Subject::Turn(turn, id) => format!("ops op {} {id}", turn.name()),
         }
     }
 }

@@ -113,7 +113,7 @@ pub(super) fn take(state: &mut State, msg: Msg) -> Vec<Cmd> {
             }
         }
         Msg::Planned(..) => {}
-        Msg::Started(id, answer) | Msg::Aborted(id, answer) => return answered(state, id, answer),
+        Msg::Started(id, answer) | Msg::Turned(id, answer) => return answered(state, id, answer),
     }
     Vec::new()
 }

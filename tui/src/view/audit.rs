@@ -1,5 +1,7 @@
 //! The audit log: who changed what, why, and how it ended.
 
+use ops_api::AuditEntry;
+
 use super::canvas::Canvas;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
@@ -19,11 +21,28 @@ const COLUMNS: [Column; 6] = [
     Column::rest("REASON").from(70),
 ];
 
+/// Whether each entry names the hash of the one before it, as far as they are here; `ops audit verify` computes
+/// the hashes of the whole log anew.
+fn chain(entries: &[AuditEntry]) -> String {
+    let linked: Vec<&AuditEntry> = entries.iter().filter(|entry| entry.number > 0).collect();
+    let broken = linked
+        .windows(2)
+        .find(|pair| pair[0].number != pair[1].number + 1 || pair[0].prev != pair[1].hash);
+    match (linked.len(), broken) {
+        (0, _) => String::new(),
+        (_, Some(pair)) => format!("CHAIN BROKEN at number {}", pair[0].number),
+        (count, None) => format!("{count} links hold"),
+    }
+}
+
 /// Draws the screen.
 pub(super) fn draw(state: &State, look: Look, frame: &mut Canvas<'_, '_>, area: Rect) {
     let grid = state.grids.of(Table::Audit);
     let entries = state.shown_audit();
-    let title = table_title(format!("Audit ({} newest)", entries.len()), grid.words(), look);
+    let mut words = grid.words();
+    words.insert(0, chain(state.audit.as_deref().unwrap_or_default()));
+    words.retain(|word| !word.is_empty());
+    let title = table_title(format!("Audit ({} newest)", entries.len()), words, look);
     let block = panel(look, title);
     let inner = block.inner(area);
     frame.render_widget(block, area);

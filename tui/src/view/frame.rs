@@ -7,7 +7,9 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::look::{Look, Role};
-use super::number;
+use super::{number, operations};
+use ops_api::OperationState;
+
 use crate::keymap::{Action, Context, rows};
 use crate::state::{Clock, Danger, Freshness, Line as Typed, Link, Purpose, State};
 
@@ -189,12 +191,13 @@ fn operation(state: &State, look: Look, width: u16) -> Vec<Span<'static>> {
         return Vec::new();
     };
     let (done, all) = operation.progress();
-    let what = operation
-        .request
-        .node
-        .as_ref()
-        .unwrap_or(&operation.request.cluster);
-    let text = format!("{} restart {what} {done}/{all} ", look.busy());
+    let what = operations::what(&operation.request);
+    let paused = if operation.state == OperationState::Paused {
+        " PAUSED"
+    } else {
+        ""
+    };
+    let text = format!("{} {what} {done}/{all}{paused} ", look.busy());
     let mut spans = vec![Span::styled(text, look.style(Role::Info))];
     if width >= 80 {
         spans.push(Span::styled(

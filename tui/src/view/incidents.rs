@@ -5,6 +5,7 @@ use ratatui::text::{Line, Span};
 
 use super::canvas::Canvas;
 use super::look::{Look, Role};
+use super::sheet::labelled;
 use super::table::{self, Column, Rows};
 use super::{empty, lines, number, panel, table_title};
 use crate::state::State;
@@ -27,9 +28,10 @@ pub(super) fn draw(state: &State, look: Look, frame: &mut Canvas<'_, '_>, area: 
         .iter()
         .position(|incident| Some(&incident.name) == state.incident.as_ref())
         .unwrap_or(0);
+    let width = usize::from(area.width.saturating_sub(2));
     let about = incidents
         .get(selected)
-        .map(|incident| words(state, incident, look));
+        .map(|incident| words(state, incident, look, width));
     let rows = u16::try_from(incidents.len().max(1))
         .unwrap_or(u16::MAX)
         .saturating_add(3);
@@ -95,20 +97,18 @@ fn row(state: &State, incident: &Incident, look: Look) -> Vec<Line<'static>> {
     ]
 }
 
-fn words(state: &State, incident: &Incident, look: Look) -> Vec<Line<'static>> {
+fn words(state: &State, incident: &Incident, look: Look, width: usize) -> Vec<Line<'static>> {
     let label = |name: &str, text: String, role: Role| {
         Line::from(vec![
-            Span::styled(format!("{name:<10}"), look.style(Role::Muted)),
+            Span::styled(format!("{name:<9}"), look.style(Role::Muted)),
             Span::styled(text, look.style(role)),
         ])
     };
-    let mut lines = vec![
-        label("IMPACT", incident.impact.clone(), role(incident)),
-        label("EVIDENCE", incident.evidence.clone(), Role::Plain),
-    ];
+    let part = |name: &str, text: &str, role: Role| labelled(look, name, text, role, width);
+    let mut lines = part("IMPACT", &incident.impact, role(incident));
     if incident.root_cause {
-        let text = "the earliest of those that need nothing unwell: most likely where it begins";
-        lines.push(label("DIAGNOSIS", text.to_owned(), Role::Strong));
+        let text = "most likely it begins here: the earliest of those that need nothing unwell";
+        lines.extend(part("CAUSE", text, Role::Strong));
     }
     let chosen = state.action.min(incident.actions.len().saturating_sub(1));
     for (index, action) in incident.actions.iter().enumerate() {
@@ -122,7 +122,8 @@ fn words(state: &State, incident: &Incident, look: Look) -> Vec<Line<'static>> {
         ));
     }
     let since = state.time(incident.since, "%H:%M:%S");
+    lines.extend(part("EVIDENCE", &incident.evidence, Role::Plain));
     let text = format!("since {since}; no detection is recorded before this console looked");
-    lines.push(label("SEEN", text, Role::Muted));
+    lines.extend(part("SEEN", &text, Role::Muted));
     lines
 }

@@ -2,10 +2,11 @@
 
 use super::canvas::Canvas;
 use jiff::Timestamp;
-use ops_api::{NodeStep, Operation, OperationState, StepState};
+use ops_api::{EVERYTHING, NewOperation, NodeStep, Operation, OperationState, StepState};
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 
+use super::fleet::percent;
 use super::look::{Look, Role};
 use super::table::{self, Column, Rows};
 use super::{empty, lines, number, panel, table_title};
@@ -56,10 +57,7 @@ pub(super) fn list(state: &State, look: Look, frame: &mut Canvas<'_, '_>, area: 
         vec![
             Line::styled(operation.id.clone(), look.style(Role::Strong)),
             Line::from(state_span(operation.state, look)),
-            Line::raw(format!(
-                "restart {}",
-                request.node.as_ref().unwrap_or(&request.cluster)
-            )),
+            Line::raw(what(request)),
             Line::raw(format!("{done}/{all}")),
             Line::raw(took(Some(operation.created), operation.ended, state.now.wall)),
             Line::raw(state.time(operation.created, "%H:%M:%S")),
@@ -71,6 +69,15 @@ pub(super) fn list(state: &State, look: Look, frame: &mut Canvas<'_, '_>, area: 
     let selected = state.operations.row(&operations);
     let rows = Rows::of(state, grid, rows.collect(), ids, selected);
     table::draw(frame, inner, look, &LIST, rows);
+}
+
+/// `restart guilds`, `restart guilds-0`, `reboot all`.
+pub(super) fn what(request: &NewOperation) -> String {
+    match (&request.node, request.cluster.as_str()) {
+        (Some(node), _) => format!("restart {node}"),
+        (None, EVERYTHING) => "reboot all".to_owned(),
+        (None, cluster) => format!("restart {cluster}"),
+    }
 }
 
 /// Draws one.
@@ -205,7 +212,6 @@ fn words(operation: &Operation, look: Look) -> Vec<Line<'static>> {
         ])
     };
     let request = &operation.request;
-    let what = request.node.as_ref().unwrap_or(&request.cluster);
     let mode = match request.mode {
         ops_api::Mode::Rolling => "rolling",
         ops_api::Mode::Cold => "cold",
@@ -214,9 +220,20 @@ fn words(operation: &Operation, look: Look) -> Vec<Line<'static>> {
     if let Some(error) = &operation.error {
         lines.push(label("failed", error.clone(), Role::Crit));
     }
+    if let Some(paused) = &operation.paused {
+        lines.push(label("paused", paused.clone(), Role::Warn));
+    }
+    lines.extend(guard(operation, look));
+    if let Some(admission) = &operation.admission {
+        let text = format!(
+            "{} % of the identify budget; {} of {} clients are back",
+            admission.percent, admission.now, admission.before
+        );
+        lines.push(label("let in", text, Role::Info));
+    }
     lines.push(label(
         "what",
-        format!("restart {what}, {mode}, fence {}", operation.fence),
+        format!("{}, {mode}, fence {}", what(request), operation.fence),
         Role::Plain,
     ));
     lines.push(label("by", request.by.clone(), Role::Plain));
@@ -234,6 +251,43 @@ fn words(operation: &Operation, look: Look) -> Vec<Line<'static>> {
         lines.push(label("", text.to_owned(), Role::Muted));
     }
     lines
+}
+
+/// What its guard sees: a line for the verdict and one for each cluster that it watches.
+fn guard(operation: &Operation, look: Look) -> Vec<Line<'static>> {
+    let guard = &operation.guard;
+    if guard.state.is_empty() {
+        return Vec::new();
+    }
+    let role = match guard.state.as_str() {
+        "ok" => Role::Ok,
+        "worse" | "off" => Role::Warn,
+        _ => Role::Crit,
+    };
+    let mut first = vec![
+        Span::styled(format!("{:<8}", "guard"), look.style(Role::Muted)),
+        Span::styled(guard.state.clone(), look.style(role)),
+    ];
+    if !guard.reason.is_empty() {
+        first.push(Span::raw(format!("  {}", guard.reason)));
+    }
+    let watched = guard.watched.iter().map(|watched| {
+        let errors = format!(
+            "err {} -> {} %",
+            percent(watched.error_percent_before),
+            percent(watched.error_percent)
+        );
+        let slow = format!(
+            "p99 {} -> {} ms",
+            number::short(watched.p99_ms_before),
+            number::short(watched.p99_ms)
+        );
+        Line::from(vec![
+            Span::raw(format!("{:8}{:<11}", "", watched.cluster)),
+            Span::styled(format!("{errors:<24}{slow}"), look.style(Role::Muted)),
+        ])
+    });
+    std::iter::once(Line::from(first)).chain(watched).collect()
 }
 
 fn unit(state: &State, cluster: &str) -> String {

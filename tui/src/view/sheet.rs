@@ -10,10 +10,10 @@ use super::look::{Look, Role};
 use super::{lines, number};
 use ops_api::Mode;
 
-use crate::state::{Danger, Field, Plan, Planned, Sheet, State, Subject, Verdict};
+use crate::state::{Danger, Field, Plan, Planned, Sheet, State, Subject, Turn, Verdict};
 
 /// Cells of a label.
-const LABEL: usize = 8;
+const LABEL: usize = 9;
 
 /// Draws the sheet over the middle of the screen.
 pub(super) fn draw(state: &State, sheet: &Sheet, look: Look, frame: &mut Canvas<'_, '_>, area: Rect) {
@@ -84,7 +84,12 @@ pub(super) fn draw(state: &State, sheet: &Sheet, look: Look, frame: &mut Canvas<
 
 fn title(sheet: &Sheet) -> String {
     match &sheet.subject {
-        Subject::Abort(id) => format!("Abort {id}"),
+        Subject::Turn(Turn::Abort, id) => format!("Abort {id}"),
+        Subject::Turn(Turn::Pause, id) => format!("Pause {id}"),
+        Subject::Turn(Turn::Resume, id) => format!("Resume {id}"),
+        Subject::Restart(target) if target.cluster == ops_api::EVERYTHING => {
+            format!("Reboot the whole system of {}", sheet.environment)
+        }
         Subject::Restart(target) => match &target.node {
             Some(node) => format!("Restart node {node}"),
             None if target.mode == Mode::Cold => {
@@ -103,7 +108,7 @@ fn label(look: Look, name: &str, text: String, role: Role) -> Line<'static> {
 }
 
 /// A labelled text over as many lines as it needs, its words under one another.
-fn labelled(look: Look, name: &str, text: &str, role: Role, width: usize) -> Vec<Line<'static>> {
+pub(super) fn labelled(look: Look, name: &str, text: &str, role: Role, width: usize) -> Vec<Line<'static>> {
     let room = width.saturating_sub(LABEL).max(8);
     let mut rows: Vec<String> = vec![String::new()];
     for word in text.split(' ') {
@@ -128,8 +133,14 @@ fn labelled(look: Look, name: &str, text: &str, role: Role, width: usize) -> Vec
 fn explanation(state: &State, sheet: &Sheet, look: Look, width: usize) -> Vec<Line<'static>> {
     let part = |name: &str, text: &str, role: Role| labelled(look, name, text, role, width);
     let target = match &sheet.subject {
-        Subject::Abort(_) => {
-            let text = "no further node is begun; the current one is finished or taken back";
+        Subject::Turn(turn, _) => {
+            let text = match turn {
+                Turn::Abort => "no further node is begun; the current one is finished or taken back",
+                Turn::Pause => {
+                    "the nodes in hand are finished or taken back; no further one until it is resumed"
+                }
+                Turn::Resume => "it goes on with the next node, after its gates",
+            };
             return part("PLAN", text, Role::Plain);
         }
         Subject::Restart(target) => target,
@@ -143,10 +154,40 @@ fn explanation(state: &State, sheet: &Sheet, look: Look, width: usize) -> Vec<Li
         lines.extend(part(if index == 0 { "CAREFUL" } else { "" }, why, Role::Crit));
     }
     lines.extend(part("PLAN", &order(&plan, &sheet.planned), Role::Strong));
+    if let Planned::Known(operation) = &sheet.planned {
+        lines.extend(promised(&operation.plan, look, width));
+    }
     lines.extend(gates(&plan, &sheet.planned, look, width));
     lines.extend(part("EFFECT", plan.effect, Role::Plain));
     lines.extend(part("BLAST", &plan.blast, Role::Plain));
     lines.extend(part("STEPS", &plan.steps, Role::Plain));
+    lines
+}
+
+/// What the control plane has computed: batches, times, and what is lost.
+fn promised(plan: &ops_api::Plan, look: Look, width: usize) -> Vec<Line<'static>> {
+    let mut lines = Vec::new();
+    if !plan.batches.is_empty() {
+        let widest = plan.batches.iter().map(Vec::len).max().unwrap_or(1);
+        let text = format!(
+            "{} batches of at most {widest}, about {} in all; hand-off {} of {} grace",
+            plan.batches.len(),
+            number::duration(plan.total_ms),
+            number::duration(plan.handoff_ms),
+            number::duration(plan.grace_ms),
+        );
+        lines.extend(labelled(look, "", &text, Role::Plain, width));
+    }
+    if !plan.loss.is_empty() {
+        lines.extend(labelled(look, "LOSS", &plan.loss, Role::Crit, width));
+    }
+    if !plan.downstream.is_empty() {
+        let text = format!(
+            "watches {} and pauses when they suffer",
+            plan.downstream.join(", ")
+        );
+        lines.extend(labelled(look, "GUARD", &text, Role::Plain, width));
+    }
     lines
 }
 
@@ -297,10 +338,11 @@ fn buttons(state: &State, sheet: &Sheet, look: Look) -> Line<'static> {
             ));
         }
         Danger::L1 | Danger::L2 => {
-            let text = if matches!(sheet.subject, Subject::Abort(_)) {
-                "y aborts it"
-            } else {
-                "y runs it, tab to say why"
+            let text = match &sheet.subject {
+                Subject::Turn(Turn::Abort, _) => "y aborts it",
+                Subject::Turn(Turn::Pause, _) => "y pauses it",
+                Subject::Turn(Turn::Resume, _) => "y resumes it",
+                Subject::Restart(_) => "y runs it, tab to say why",
             };
             spans.push(Span::styled(text, look.style(Role::Strong)));
         }

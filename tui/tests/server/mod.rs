@@ -34,6 +34,8 @@ pub(crate) struct Known {
     pub(crate) searches: Vec<Value>,
     /// How many events a watch stream has before the server ends it; 0 for no end.
     pub(crate) events: usize,
+    /// How many new records the store has each second; 0 for one, of a small story.
+    pub(crate) rate: i64,
 }
 
 pub(crate) type Shared = Arc<Mutex<Known>>;
@@ -54,6 +56,7 @@ impl Server {
             audit: stage::audit(),
             searches: Vec::new(),
             events,
+            rate: 0,
         }));
         let router = Router::new()
             .route(
@@ -258,6 +261,35 @@ async fn abort(State(known): State<Shared>, Path(id): Path<String>) -> Response 
     }
 }
 
+/// As many of the newest records as are asked for, at a rate: record number `n` is from `n / rate` seconds.
+fn flood(body: &Value, rate: i64) -> Value {
+    let now = Timestamp::now();
+    let from = &body["query"]["bool"]["filter"][0]["range"]["@timestamp"]["gte"];
+    let from = from
+        .as_str()
+        .and_then(|from| from.parse::<Timestamp>().ok())
+        .unwrap_or(now);
+    let number = |at: Timestamp| at.as_microsecond() * rate / 1_000_000;
+    let size = body["size"].as_i64().unwrap_or(10);
+    let newest = number(now);
+    let hit = |number: i64| {
+        let at = Timestamp::from_microsecond(number * 1_000_000 / rate).unwrap();
+        let (level, text) = match number % 50 {
+            0 => ("error", "lease lost, the node is fenced"),
+            1 | 2 => ("warn", "queue above its mark, shedding typing"),
+            _ => ("info", "guild taken over"),
+        };
+        let source = json!({"@timestamp": at.to_string(), "log.level": level, "message": text, "ecs.version": "8.11",
+            "service.name": "guilds", "service.node.name": format!("guilds-{}", number % 12),
+            "service.version": "0.1.0", "event.dataset": "guilds.log", "log.logger": "chat_guilds::lease",
+            "trace.id": format!("{:032x}", number / 7), "labels.guild_id": (number % 9973).to_string(),
+            "numeric_labels.held": number % 400});
+        json!({"_index": "guildwatch-2026.03.01", "_id": number.to_string(), "_source": source})
+    };
+    let hits: Vec<Value> = (number(from).max(newest - size)..newest).rev().map(hit).collect();
+    json!({"hits": {"hits": hits}})
+}
+
 /// A few records a second, the newest first, as the store answers; counts when counts are asked for.
 async fn search(State(known): State<Shared>, Json(body): Json<Value>) -> Json<Value> {
     let mut known = known.lock().unwrap();
@@ -272,6 +304,11 @@ async fn search(State(known): State<Shared>, Json(body): Json<Value>) -> Json<Va
         let bucket =
             |age: i64| json!({"key": key - age * 15_000, "doc_count": 40 + age * 7 % 31, "level": levels});
         return Json(json!({"aggregations": {"over_time": {"buckets": [bucket(2), bucket(1), bucket(0)]}}}));
+    }
+    if known.rate > 0 {
+        let rate = known.rate;
+        drop(known);
+        return Json(flood(&body, rate));
     }
     let texts = [
         ("info", "guilds-1", "guild taken over"),

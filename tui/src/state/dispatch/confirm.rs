@@ -1,11 +1,11 @@
 //! The sheet: opening it, moving on it, sending what it asks for.
 
-use ops_api::Mode;
+use ops_api::{Mode, OperationState};
 
 use super::dispatch;
 use crate::keymap::Action;
 use crate::state::plan::{Danger, Plan, Target};
-use crate::state::sheet::{Field, Planned, Sheet, Subject};
+use crate::state::sheet::{Field, Planned, Sheet, Subject, Turn};
 use crate::state::{COUNTDOWN_MS, Cmd, State};
 use tui_input::Input;
 
@@ -36,15 +36,21 @@ pub(super) fn open_restart(state: &mut State, name: &str, mode: Mode) -> Vec<Cmd
         .collect()
 }
 
-pub(super) fn open_abort(state: &mut State, id: &str) {
-    match state.operations.get(id) {
-        Some(operation) if !operation.state.ended() => {
-            let sheet = open_sheet(state, Subject::Abort(id.to_owned()), Danger::L1);
-            state.sheet = Some(sheet);
+pub(super) fn open_turn(state: &mut State, turn: Turn, id: &str) {
+    let why_not = match state.operations.get(id).map(|operation| operation.state) {
+        None => format!("no operation is called {id:?}"),
+        Some(now) if now.ended() => format!("this operation has ended: there is nothing to {}", turn.name()),
+        Some(OperationState::Paused) if turn == Turn::Pause => "this operation is paused already".to_owned(),
+        Some(now) if turn == Turn::Resume && now != OperationState::Paused => {
+            "this operation is not paused".to_owned()
         }
-        None => state.notify(format!("no operation is called {id:?}"), true),
-        _ => state.notify("this operation has ended: there is nothing to abort", true),
-    }
+        Some(_) => {
+            let sheet = open_sheet(state, Subject::Turn(turn, id.to_owned()), Danger::L1);
+            state.sheet = Some(sheet);
+            return;
+        }
+    };
+    state.notify(why_not, true);
 }
 
 fn open_sheet(state: &mut State, subject: Subject, danger: Danger) -> Sheet {
@@ -108,7 +114,7 @@ fn run(state: &mut State) -> Vec<Cmd> {
     sheet.refusal = None;
     let by = state.settings.by.clone();
     match &sheet.subject {
-        Subject::Abort(operation) => vec![Cmd::Abort(sheet.id, operation.clone(), by)],
+        Subject::Turn(turn, operation) => vec![Cmd::Turn(sheet.id, *turn, operation.clone(), by)],
         Subject::Restart(_) => {
             // One key a sheet: pressing again after a lost answer finds the same operation.
             let key = format!("console-{}-{}", state.settings.session, sheet.id);

@@ -12,10 +12,10 @@ mod typing;
 
 use super::menu::Menu;
 use super::screen::Screen;
-use super::{ARMED_MS, Cmd, Purpose, State};
+use super::{ARMED_MS, Cmd, Purpose, State, Turn};
 use crate::keymap::Action;
 pub(super) use confirm::{awaits_plan, count_down, reassess};
-use confirm::{open_abort, open_restart, sheet};
+use confirm::{open_restart, open_turn, sheet};
 use looking::look;
 use reading::logs;
 pub(super) use select::{first_cluster, pick, step};
@@ -69,9 +69,14 @@ pub(super) fn dispatch(state: &mut State, action: Action) -> Vec<Cmd> {
             }
         }
         Action::Admin => admin(state),
-        Action::AbortOperation => {
+        Action::AbortOperation | Action::PauseOperation | Action::ResumeOperation => {
+            let turn = match action {
+                Action::PauseOperation => Turn::Pause,
+                Action::ResumeOperation => Turn::Resume,
+                _ => Turn::Abort,
+            };
             if let Screen::Operation(id) = state.screens.current().clone() {
-                open_abort(state, &id);
+                open_turn(state, turn, &id);
             }
         }
         Action::SheetRun
@@ -103,6 +108,21 @@ fn permitted(state: &mut State, action: Action) -> bool {
         }
         _ => true,
     }
+}
+
+/// Goes to a top screen by its command; nowhere when there is none of that name.
+pub(super) fn go(state: &mut State, screen: &str) -> Vec<Cmd> {
+    let action = match screen {
+        "logs" => Action::GoLogs,
+        "incidents" => Action::GoIncidents,
+        "operations" => Action::GoOperations,
+        "pulses" => Action::GoPulses,
+        "xray" => Action::GoXray,
+        "slo" => Action::GoSlo,
+        "audit" => Action::GoAudit,
+        _ => Action::GoFleet,
+    };
+    dispatch(state, action)
 }
 
 fn wander(state: &mut State, walk: fn(&mut super::Screens) -> bool) -> Vec<Cmd> {

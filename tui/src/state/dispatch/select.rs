@@ -20,7 +20,10 @@ pub(super) fn selected(state: &State) -> Option<String> {
             .branches()
             .get(state.branch)
             .map(|branch| branch.name.clone()),
-        Screen::Operation(id) => Some(state.operations.get(id)?.request.cluster.clone()),
+        Screen::Operation(id) => {
+            let cluster = &state.operations.get(id)?.request.cluster;
+            (cluster != ops_api::EVERYTHING).then(|| cluster.clone())
+        }
         _ => None,
     }
 }

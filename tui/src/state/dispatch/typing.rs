@@ -2,7 +2,7 @@
 
 use tui_input::Input;
 
-use super::confirm::{open_abort, open_restart};
+use super::confirm::{open_restart, open_turn};
 use super::looking::{filter, mouse};
 use super::travel::{jump, logs_of, open, open_cluster, open_node, requery};
 use super::{arm, dispatch, permitted};
@@ -130,8 +130,11 @@ fn obey(state: &mut State, command: Command) -> Vec<Cmd> {
             };
             return open_restart(state, &name, mode);
         }
-        Command::Abort(id) if permitted(state, Action::AbortOperation) => open_abort(state, &id),
-        Command::Restart(..) | Command::Abort(_) => {}
+        Command::RebootAll if permitted(state, Action::Restart) => {
+            return open_restart(state, ops_api::EVERYTHING, ops_api::Mode::Rolling);
+        }
+        Command::Turn(turn, id) if permitted(state, Action::AbortOperation) => open_turn(state, turn, &id),
+        Command::Restart(..) | Command::RebootAll | Command::Turn(..) => {}
         Command::Theme(None) => state.menu = Some(Menu::themes()),
         Command::Theme(theme) => state.theme = theme,
         Command::Write(None, reason) if reason.is_empty() => return dispatch(state, Action::ToggleWrite),

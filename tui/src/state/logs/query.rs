@@ -39,7 +39,7 @@ impl LogQuery {
             clusters: BTreeSet::new(),
             node: None,
             text: String::new(),
-            page: 500,
+            page: 2000,
         }
     }
 
